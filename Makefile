@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+# make                       build/doppel, build/libdoppel.a, build/libdoppel.so
+# make run | check | bench   install what is missing, build, and do it
+# make MODE=debug|asan|ubsan|tsan|cover|fuzz   another build, in build/MODE
+# make CROSS=aarch64-linux-gnu                 for another host, in build/CROSS
+# make V=1                   show the commands
+
+MODE  ?= release
+CROSS ?=
+O     ?= build$(if $(CROSS),/$(CROSS))$(if $(filter-out release,$(MODE)),/$(MODE))
+Q     := $(if $(V),,@)
+
+CC := $(if $(CROSS),$(CROSS)-gcc,$(if $(filter fuzz,$(MODE)),clang,$(if $(filter default,$(origin CC)),gcc,$(CC))))
+AR := $(if $(CROSS),$(CROSS)-)ar
+PKG_CONFIG ?= $(if $(CROSS),$(CROSS)-pkg-config,pkg-config)
+
+# Optional libraries: HAVE_<NAME> is defined for each that is found.
+LIBS_OPTIONAL := fdt:libfdt slirp:slirp zlib:zlib lzma:liblzma zstd:libzstd \
+	archive:libarchive curl:libcurl json:json-c seccomp:libseccomp cap:libcap
+# libfdt of Debian ships no .pc file
+have_pc   = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
+have_fdt := $(shell printf '\#include <libfdt.h>\nint main(void){return fdt_check_header(0);}' | \
+	$(CC) -x c - -lfdt -o /dev/null 2>/dev/null && echo y)
+lib_name  = $(word 1,$(subst :, ,$(1)))
+lib_pc    = $(word 2,$(subst :, ,$(1)))
+FOUND    := $(foreach l,$(LIBS_OPTIONAL),$(if $(filter fdt,$(call lib_name,$(l))),$(if $(have_fdt),$(l)),$(if $(call have_pc,$(call lib_pc,$(l))),$(l))))
+MISSING  := $(filter-out $(FOUND),$(LIBS_OPTIONAL))
+FOUND_PC := $(foreach l,$(filter-out fdt:%,$(FOUND)),$(call lib_pc,$(l)))
+upper     = $(shell echo $(1) | tr a-z A-Z)
+DEFS     := $(foreach l,$(FOUND),-DHAVE_$(call upper,$(call lib_name,$(l))))
+LIBS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --libs $(FOUND_PC))) $(if $(have_fdt),-lfdt) -pthread -lm
+INCS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --cflags $(FOUND_PC)))
+
+VERSION  := 0.1.0
+FLAGS.release := -O2 -g -DNDEBUG -fno-plt
+FLAGS.debug   := -O1 -g
+FLAGS.asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS.ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=undefined
+FLAGS.tsan    := -O1 -g -fsanitize=thread
+FLAGS.cover   := -O0 -g --coverage
+FLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
+	-Isrc -Iinclude $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
+LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
+
+SRC      := $(sort $(wildcard src/*/*.c src/*/*/*.c))
+LIB_SRC  := $(filter-out src/cli/%,$(SRC))
+CLI_SRC  := $(filter src/cli/%,$(SRC))
+LIB_OBJ  := $(LIB_SRC:%.c=$(O)/%.o)
+CLI_OBJ  := $(CLI_SRC:%.c=$(O)/%.o)
+TEST_SRC := $(sort $(wildcard tests/*/*.c tests/*/*/*.c))
+TESTS    := $(TEST_SRC:%.c=$(O)/%)
+FUZZ_SRC := $(sort $(wildcard fuzz/*.c))
+FUZZERS  := $(FUZZ_SRC:%.c=$(O)/%)
+
+all: $(O)/doppel $(O)/libdoppel.a $(O)/libdoppel.so
+	$(if $(MISSING),@echo "built without: $(foreach l,$(MISSING),$(call lib_pc,$(l))) ('make deps' installs them)")
+
+$(O)/doppel: $(CLI_OBJ) $(O)/libdoppel.a
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libdoppel.a $(LIBS)
+$(O)/libdoppel.a: $(LIB_OBJ)
+	@echo "  AR $@"
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+$(O)/libdoppel.so: $(LIB_OBJ)
+	@echo "  LD $@"
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,libdoppel.so.0 -o $@ $^ $(LIBS)
+$(O)/%.o: %.c $(O)/flags
+	@echo "  CC $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS.$<) -MMD -MP -c -o $@ $<
+$(TESTS): $(O)/tests/%: $(O)/tests/%.o $(O)/libdoppel.a
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(O)/libdoppel.a $(LIBS)
+$(FUZZERS): $(O)/fuzz/%: $(O)/fuzz/%.o $(O)/libdoppel.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(O)/libdoppel.a $(LIBS)
+
+# Rebuild everything when the compiler or the flags change.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+
+tests: $(TESTS)
+fuzzers: $(FUZZERS)
+deps:
+	$(Q)scripts/deps build
+run:
+	$(Q)scripts/deps build run
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(O)/doppel run linux
+check:
+	$(Q)scripts/deps build check
+	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)tests/run -o $(O)
+bench:
+	$(Q)scripts/deps build bench
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)bench/run -o $(O)
+clean:
+	$(Q)rm -rf $(O)
+
+.PHONY: all tests fuzzers deps run check bench clean FORCE
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:=.d) $(FUZZERS:=.d)

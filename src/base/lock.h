@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ranked locks.  A thread may take a lock only of a higher rank than every
+ * lock that it holds; debug builds assert it.  The ranks are the whole
+ * locking order of the program.
+ */
+#ifndef BASE_LOCK_H
+#define BASE_LOCK_H
+
+#include <pthread.h>
+
+enum lock_rank {
+	LOCK_RANK_VM = 1,    /* machine lifecycle */
+	LOCK_RANK_IO,        /* one machine's device lock (mem.h: locked MMIO) */
+	LOCK_RANK_DEV,       /* a device with a lock of its own */
+	LOCK_RANK_IRQ,       /* interrupt controllers */
+	LOCK_RANK_MEM,       /* the MMIO map */
+	LOCK_RANK_HOST,      /* host services: channels, block queues */
+	LOCK_RANK_LOOP,      /* the event loop's posted list */
+	LOCK_RANK_HART,      /* a hart's sleep/wake lock */
+	LOCK_RANK_MAX,
+};
+
+struct lock {
+	pthread_mutex_t mutex;
+	enum lock_rank rank;
+};
+
+void lock_init(struct lock *l, enum lock_rank rank);
+void lock_fini(struct lock *l);
+void lock_take(struct lock *l);
+void lock_drop(struct lock *l);
+/* Condition wait; the rank stays accounted. */
+void lock_wait(struct lock *l, pthread_cond_t *c);
+
+#endif
