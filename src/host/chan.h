@@ -40,7 +40,7 @@ struct chan *chan_fd_create(struct loop *l, int in_fd, int out_fd, struct err *e
 struct chan *chan_mem_create(struct loop *l, size_t limit, struct err *e);
 void chan_mem_feed(struct chan *c, const void *p, size_t n);
 const char *chan_mem_output(struct chan *c, size_t *n);
-/* Discards output, never has input. */
+/* Discards output at once (a write never blocks), never has input. */
 struct chan *chan_null_create(struct err *e);
 
 static inline ssize_t chan_read(struct chan *c, void *p, size_t n)

@@ -23,8 +23,7 @@ void clock_init(struct clock *c, bool is_virtual);
 uint64_t clock_now(const struct clock *c);              /* any thread */
 uint64_t clock_wall(const struct clock *c);             /* ns since 1970 */
 void clock_set(struct clock *c, uint64_t ns);           /* jump: restore, virtual advance */
-/* Real clocks: stand still until clock_resume. */
-void clock_pause(struct clock *c);
+/* Real clocks: continue from `at`, the value read when the machine paused. */
 void clock_resume(struct clock *c, uint64_t at);
 
 #endif
