@@ -40,7 +40,7 @@ FLAGS.tsan    := -O1 -g -fsanitize=thread
 FLAGS.cover   := -O0 -g --coverage
 FLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
-	-Isrc -Iinclude $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
+	-Isrc -Iinclude -I. $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
 
 SRC      := $(sort $(wildcard src/*/*.c src/*/*/*.c))

@@ -49,7 +49,7 @@ static char test_why[512];
 
 static inline int test_main(const struct test_case *t, size_t n, int argc, char **argv)
 {
-	int failed = 0;
+	volatile int failed = 0; /* kept across longjmp */
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	fail_setup(getenv("DP_FAIL"));

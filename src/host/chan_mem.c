@@ -92,6 +92,8 @@ static void mem_chan_destroy(struct chan *c)
 {
 	struct chan_mem *m = container_of(c, struct chan_mem, chan);
 
+	if (m->loop)
+		loop_cancel(m->loop, deliver, m);
 	lock_fini(&m->lock);
 	base_free(m->in);
 	base_free(m->out);

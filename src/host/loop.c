@@ -43,6 +43,7 @@ struct loop {
 	struct loop_fd *fds;
 	struct loop_timer *timers;
 	struct post *posted, **posted_tail;
+	struct post *running;   /* being run in this round */
 };
 
 struct loop *loop_create(struct clock *clock, struct err *e)
@@ -162,19 +163,48 @@ bool loop_post(struct loop *l, loop_fn *fn, void *arg)
  * next round, so that a self-posting call cannot starve the descriptors. */
 static bool run_posted(struct loop *l)
 {
-	struct post *list;
+	struct post *p;
+	bool any = false;
 
 	lock_take(&l->lock);
-	list = l->posted;
+	l->running = l->posted;
 	l->posted = NULL;
 	l->posted_tail = &l->posted;
-	lock_drop(&l->lock);
-	for (struct post *p = list, *next; p; p = next) {
-		next = p->next;
+	while ((p = l->running)) {
+		l->running = p->next;
+		lock_drop(&l->lock);
 		p->fn(p->arg);
 		base_free(p);
+		any = true;
+		lock_take(&l->lock);
 	}
-	return list != NULL;
+	lock_drop(&l->lock);
+	return any;
+}
+
+static void cancel_in(struct post **p, loop_fn *fn, void *arg)
+{
+	while (*p) {
+		struct post *q = *p;
+
+		if (q->fn == fn && q->arg == arg) {
+			*p = q->next;
+			base_free(q);
+		} else {
+			p = &q->next;
+		}
+	}
+}
+
+void loop_cancel(struct loop *l, loop_fn *fn, void *arg)
+{
+	lock_take(&l->lock);
+	cancel_in(&l->running, fn, arg);
+	cancel_in(&l->posted, fn, arg);
+	l->posted_tail = &l->posted;
+	while (*l->posted_tail)
+		l->posted_tail = &(*l->posted_tail)->next;
+	lock_drop(&l->lock);
 }
 
 /* ---- timers ------------------------------------------------------------ */

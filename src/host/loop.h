@@ -38,6 +38,9 @@ void loop_fd_remove(struct loop_fd *f);
 /* Run fn(arg) once on the loop thread.  Returns false when out of memory. */
 typedef void loop_fn(void *arg);
 bool loop_post(struct loop *l, loop_fn *fn, void *arg);
+/* Forget every posted fn(arg) that has not run; loop thread or loop not
+ * running.  Called before arg is freed. */
+void loop_cancel(struct loop *l, loop_fn *fn, void *arg);
 
 struct loop_timer {
 	struct loop *loop;
