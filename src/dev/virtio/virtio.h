@@ -30,6 +30,7 @@ enum {
 #define VIRTIO_F_EVENT_IDX     (1ull << 29)
 #define VIRTIO_F_VERSION_1     (1ull << 32)
 #define VIRTIO_F_RING_PACKED   (1ull << 34)
+#define VIRTIO_F_RING_RESET    (1ull << 40)
 
 /* Device status (2.1). */
 enum {
@@ -62,6 +63,11 @@ struct virtio_type {
 	void (*load)(struct virtio *v, struct ser_reader *r);
 	void (*drain)(struct virtio *v);        /* as vm_dev_ops.drain; may be NULL */
 	void (*destroy)(struct virtio *v);      /* frees the device */
+	/* One queue was reset (2.6.1).  Not NULL: RING_RESET is offered, and no
+	 * chain is ever in flight outside the io lock. */
+	void (*queue_reset)(struct virtio *v, unsigned q);
+	/* notify runs on the loop thread (io lock held) instead of the hart's. */
+	bool notify_on_loop;
 };
 
 /* One segment of a chain: host memory, checked to be RAM. */
@@ -77,6 +83,7 @@ struct virtq_chain {
 	uint16_t id;            /* head index (split) or buffer id (packed) */
 	uint16_t ndesc;         /* ring slots that it takes (packed) */
 	uint32_t generation;    /* virtio.generation at pop */
+	uint32_t epoch;         /* the queue's own count of enables */
 	unsigned nout, nin;     /* segments readable / writable by the device */
 	uint64_t out_len, in_len; /* bytes; each below 4 GiB in total */
 	struct virtq_seg seg[]; /* nout, then nin */
@@ -99,7 +106,14 @@ struct virtio {
 	 * configuration change (q = -1). */
 	void (*interrupt)(void *transport, int q);
 	void *transport;
-	const struct vm_dev_ops *transport_ops; /* saved/reset/destroyed with the device */
+	/* Saved, reset and destroyed with the device: `transport` then begins
+	 * with a struct vm_dev; save and load use the section that is open. */
+	const struct vm_dev_ops *transport_ops;
+	bool need_version_1;            /* the transport insists on VERSION_1 */
+	/* Core only. */
+	uint32_t again;                 /* queues to be looked at by the loop */
+	bool posted;                    /* ... which has been asked to */
+	struct virtq_seg *scratch;      /* VIRTIO_SEGS, for the chain being read */
 };
 
 /* Initialize the common part and register with host.  `name` e.g. "blk0".
@@ -120,6 +134,10 @@ void virtio_config_changed(struct virtio *v);
 /* The driver broke the protocol: NEEDS_RESET, interrupt, queues stop. */
 void virtio_broken(struct virtio *v, const char *why);
 
+/* Look at queue q again on the loop thread (type->notify, as if the driver
+ * had notified).  For devices that stop before the queue is empty. */
+void virtio_again(struct virtio *v, unsigned q);
+
 /* Take the next chain.  NULL: none (queue empty, not ready, or device
  * broken).  May be called when no notification is outstanding. */
 struct virtq_chain *virtq_pop(struct virtio *v, unsigned q);
@@ -129,6 +147,9 @@ bool virtq_empty(struct virtio *v, unsigned q);
  * (<= in_len), mark them dirty, free it, interrupt if the driver wants it.
  * A chain of an older generation is only freed. */
 void virtq_push(struct virtio *v, unsigned q, struct virtq_chain *c, uint32_t written);
+/* The same for n chains that the driver must see at once (5.1.6.4). */
+void virtq_push_many(struct virtio *v, unsigned q, struct virtq_chain **c,
+		     const uint32_t *written, unsigned n);
 /* Free without using (reset). */
 void virtq_drop(struct virtq_chain *c);
 /* Put back the chain that was popped last, unprocessed. */
@@ -145,6 +166,11 @@ int virtq_iov(const struct virtq_chain *c, bool in, uint64_t off, uint64_t len,
 /* ---- for transports --------------------------------------------------- */
 
 void virtio_set_status(struct virtio *v, uint8_t status);       /* 3.1.1; 0 resets */
+/* Feature words, sel 0 or 1 (others read 0 and ignore writes); writes after
+ * FEATURES_OK are ignored. */
+uint32_t virtio_get_features(const struct virtio *v, uint32_t sel, bool acked);
+void virtio_set_features(struct virtio *v, uint32_t sel, uint32_t val);
+/* Little-endian; bytes past the end read 0.  *ok false: nothing is there. */
 uint64_t virtio_config_read(struct virtio *v, uint64_t off, unsigned width, bool *ok);
 bool virtio_config_write(struct virtio *v, uint64_t off, unsigned width, uint64_t val);
 /* Queue registers; each refuses (ignored + broken where it matters) what the
@@ -157,6 +183,7 @@ void virtq_set_addr(struct virtio *v, unsigned q, unsigned which /* 0 desc 1 dri
 uint64_t virtq_get_addr(const struct virtio *v, unsigned q, unsigned which);
 void virtq_enable(struct virtio *v, unsigned q, bool on);
 bool virtq_enabled(const struct virtio *v, unsigned q);
+void virtq_reset(struct virtio *v, unsigned q);                 /* RING_RESET */
 void virtio_notify(struct virtio *v, uint32_t q);               /* from the notify register */
 
 /* virtio over MMIO, version 2 (4.2): 0x200 bytes of registers at base. */
@@ -179,6 +206,9 @@ struct virtio *virtio_net_create(struct vm_host *h, const char *name, struct net
 				 const uint8_t mac[6], struct err *e);
 struct virtio *virtio_console_create(struct vm_host *h, const char *name, struct chan *c,
 				     struct err *e);
+/* The terminal's size; told to the driver (VIRTIO_CONSOLE_F_SIZE).  Takes
+ * the io lock. */
+void virtio_console_resize(struct virtio *v, uint16_t cols, uint16_t rows);
 struct virtio *virtio_rng_create(struct vm_host *h, const char *name, struct entropy *s,
 				 struct err *e); /* borrows s */
 struct virtio *virtio_fs_create(struct vm_host *h, const char *name, struct host_fs *fs,
