@@ -3,6 +3,7 @@
 #include "base/lock.h"
 
 #include <assert.h>
+#include <time.h>
 
 #ifndef NDEBUG
 static __thread unsigned held; /* bit per rank */
@@ -40,4 +41,24 @@ void lock_drop(struct lock *l)
 void lock_wait(struct lock *l, pthread_cond_t *c)
 {
 	pthread_cond_wait(c, &l->mutex);
+}
+
+void lock_cond_init(pthread_cond_t *c)
+{
+	pthread_condattr_t a;
+
+	pthread_condattr_init(&a);
+	pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
+	pthread_cond_init(c, &a);
+	pthread_condattr_destroy(&a);
+}
+
+void lock_wait_until(struct lock *l, pthread_cond_t *c, uint64_t ns)
+{
+	struct timespec t = {
+		.tv_sec = (time_t)(ns / 1000000000),
+		.tv_nsec = (long)(ns % 1000000000),
+	};
+
+	pthread_cond_timedwait(c, &l->mutex, &t);
 }

@@ -8,6 +8,7 @@
 #define BASE_LOCK_H
 
 #include <pthread.h>
+#include <stdint.h>
 
 enum lock_rank {
 	LOCK_RANK_VM = 1,    /* machine lifecycle */
@@ -32,5 +33,8 @@ void lock_take(struct lock *l);
 void lock_drop(struct lock *l);
 /* Condition wait; the rank stays accounted. */
 void lock_wait(struct lock *l, pthread_cond_t *c);
+/* The same until CLOCK_MONOTONIC is `ns`; c was made by lock_cond_init(). */
+void lock_wait_until(struct lock *l, pthread_cond_t *c, uint64_t ns);
+void lock_cond_init(pthread_cond_t *c);
 
 #endif
