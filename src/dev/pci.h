@@ -42,7 +42,9 @@ int pci_func_bar(struct pci_func *f, unsigned bar, uint64_t size, bool is64,
  * offset in configuration space.  mask: writable bits of each byte or NULL. */
 int pci_func_capability(struct pci_func *f, uint8_t id, const void *body, unsigned len,
 			const uint8_t *mask, struct err *e);
-/* Configuration accesses to a capability that has side effects. */
+/* Configuration accesses that touch [off, off + len): `off` in the callbacks
+ * is the offset in configuration space, aligned to width (1, 2 or 4).  False:
+ * the stored bytes answer.  At most 4 hooks a function. */
 void pci_func_config_hook(struct pci_func *f, unsigned off, unsigned len,
 			  bool (*read)(void *ctx, unsigned off, unsigned width, uint32_t *val),
 			  bool (*write)(void *ctx, unsigned off, unsigned width, uint32_t val),
