@@ -6,10 +6,10 @@
  * A finite operand is a 64-bit significand with its leading bit on top, so at
  * least 11 low bits are zero: room for the guard bits that exact rounding needs.
  */
-#include "riscv/fp.h"
+#include "riscv/fp_soft.h"
 #include "riscv/fp_core.h"
 
-FP_INLINE bool nan_operand(struct fp_num a, struct fp_num b, uint32_t *fl)
+FP_INLINE bool nan_operand(struct fp_num a, struct fp_num b, uint8_t *fl)
 {
 	if (a.kind != FP_NAN && b.kind != FP_NAN)
 		return false;
@@ -26,7 +26,7 @@ FP_INLINE uint64_t zero_sum(struct fp_format f, bool a, bool b, unsigned rm)
 
 /* Add two finite nonzero values of 126-bit significands (bit 126 leads). */
 FP_INLINE uint64_t add_aligned(struct fp_format f, bool as, int ae, fp_u128 a,
-			       bool bs, int be, fp_u128 b, unsigned rm, uint32_t *fl)
+			       bool bs, int be, fp_u128 b, unsigned rm, uint8_t *fl)
 {
 	fp_u128 sum;
 	uint64_t hi;
@@ -53,7 +53,7 @@ FP_INLINE uint64_t add_aligned(struct fp_format f, bool as, int ae, fp_u128 a,
 	return fp_pack(f, as, ae + 1 - lz, hi, rm, fl);
 }
 
-FP_INLINE uint64_t add(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t add(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, av), b = fp_unpack(f, bv);
 
@@ -71,7 +71,7 @@ FP_INLINE uint64_t add(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm
 			   b.sign, b.exp, (fp_u128)b.sig << 63, rm, fl);
 }
 
-FP_INLINE uint64_t mul(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t mul(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, av), b = fp_unpack(f, bv);
 	bool sign = a.sign ^ b.sign;
@@ -92,7 +92,7 @@ FP_INLINE uint64_t mul(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm
 	return fp_pack(f, sign, a.exp + b.exp + carry, hi, rm, fl);
 }
 
-FP_INLINE uint64_t div(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t div(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, av), b = fp_unpack(f, bv);
 	bool sign = a.sign ^ b.sign, less;
@@ -122,7 +122,7 @@ FP_INLINE uint64_t div(struct fp_format f, uint64_t av, uint64_t bv, unsigned rm
 
 /* Digit by digit: one bit of the root a step, one more than the format keeps;
  * what remains of the radicand only says "inexact". */
-FP_INLINE uint64_t root(struct fp_format f, uint64_t av, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t root(struct fp_format f, uint64_t av, unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, av);
 	uint64_t rest, q = 0, sum = 0, bit = 1ull << 58;        /* 1.0 is bit 58 of q */
@@ -149,7 +149,7 @@ FP_INLINE uint64_t root(struct fp_format f, uint64_t av, unsigned rm, uint32_t *
 }
 
 FP_INLINE uint64_t mul_add(struct fp_format f, uint64_t av, uint64_t bv, uint64_t cv,
-			   unsigned rm, uint32_t *fl)
+			   unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, av), b = fp_unpack(f, bv), c = fp_unpack(f, cv);
 	bool sign = a.sign ^ b.sign;
@@ -183,28 +183,28 @@ FP_INLINE uint64_t mul_add(struct fp_format f, uint64_t av, uint64_t bv, uint64_
 }
 
 #define ARITH(N)                                                                     \
-	uint64_t riscv__soft##N##_add(uint64_t a, uint64_t b, unsigned rm, uint32_t *fl) \
+	uint64_t riscv__soft##N##_add(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
 	{                                                                            \
 		return add(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_sub(uint64_t a, uint64_t b, unsigned rm, uint32_t *fl) \
+	uint64_t riscv__soft##N##_sub(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
 	{                                                                            \
 		return add(FP_F##N, a, b ^ 1ull << (N - 1), rm, fl);                 \
 	}                                                                            \
-	uint64_t riscv__soft##N##_mul(uint64_t a, uint64_t b, unsigned rm, uint32_t *fl) \
+	uint64_t riscv__soft##N##_mul(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
 	{                                                                            \
 		return mul(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_div(uint64_t a, uint64_t b, unsigned rm, uint32_t *fl) \
+	uint64_t riscv__soft##N##_div(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
 	{                                                                            \
 		return div(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_sqrt(uint64_t a, unsigned rm, uint32_t *fl)        \
+	uint64_t riscv__soft##N##_sqrt(uint8_t *fl, uint64_t a, unsigned rm)        \
 	{                                                                            \
 		return root(FP_F##N, a, rm, fl);                                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_fma(uint64_t a, uint64_t b, uint64_t c,            \
-				      unsigned rm, uint32_t *fl)                     \
+	uint64_t riscv__soft##N##_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64_t c,            \
+				      unsigned rm)                     \
 	{                                                                            \
 		return mul_add(FP_F##N, a, b, c, rm, fl);                            \
 	}

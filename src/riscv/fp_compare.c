@@ -3,7 +3,7 @@
  * Soft floating point without rounding: comparisons, minimum and maximum,
  * classification, and the constants of FLI.
  */
-#include "riscv/fp.h"
+#include "riscv/fp_soft.h"
 #include "riscv/fp_core.h"
 
 FP_INLINE bool is_nan(struct fp_format f, uint64_t v)
@@ -30,7 +30,7 @@ FP_INLINE bool both_zero(struct fp_format f, uint64_t a, uint64_t b)
 }
 
 /* Unordered operands: signal, if it is due, and say so. */
-FP_INLINE bool unordered(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint32_t *fl)
+FP_INLINE bool unordered(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint8_t *fl)
 {
 	if (!is_nan(f, a) && !is_nan(f, b))
 		return false;
@@ -39,17 +39,17 @@ FP_INLINE bool unordered(struct fp_format f, uint64_t a, uint64_t b, bool quiet,
 	return true;
 }
 
-FP_INLINE uint64_t less(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint32_t *fl)
+FP_INLINE uint64_t less(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint8_t *fl)
 {
 	return !unordered(f, a, b, quiet, fl) && !both_zero(f, a, b) && order(f, a) < order(f, b);
 }
 
-FP_INLINE uint64_t less_equal(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint32_t *fl)
+FP_INLINE uint64_t less_equal(struct fp_format f, uint64_t a, uint64_t b, bool quiet, uint8_t *fl)
 {
 	return !unordered(f, a, b, quiet, fl) && (both_zero(f, a, b) || order(f, a) <= order(f, b));
 }
 
-FP_INLINE uint64_t equal(struct fp_format f, uint64_t a, uint64_t b, uint32_t *fl)
+FP_INLINE uint64_t equal(struct fp_format f, uint64_t a, uint64_t b, uint8_t *fl)
 {
 	return !unordered(f, a, b, true, fl) && (both_zero(f, a, b) || a == b);
 }
@@ -57,7 +57,7 @@ FP_INLINE uint64_t equal(struct fp_format f, uint64_t a, uint64_t b, uint32_t *f
 /* minimumNumber and maximumNumber: a number wins over a NaN; a signaling NaN
  * signals.  With `pass_nan`, minimum and maximum: a NaN wins. */
 FP_INLINE uint64_t extreme(struct fp_format f, uint64_t a, uint64_t b, bool max,
-			   bool pass_nan, uint32_t *fl)
+			   bool pass_nan, uint8_t *fl)
 {
 	if (unordered(f, a, b, true, fl)) {
 		if (pass_nan || (is_nan(f, a) && is_nan(f, b)))
@@ -98,7 +98,7 @@ FP_INLINE uint64_t load_immediate(struct fp_format f, unsigned i)
 		[23] = { 4, 2 }, [24] = { 4, 3 }, [25] = { 4, 4 }, [26] = { 4, 7 },
 		[27] = { 4, 8 }, [28] = { 4, 15 }, [29] = { 4, 16 },
 	};
-	uint32_t none = 0;
+	uint8_t none = 0;
 
 	switch (i & 31) {
 	case 0:
@@ -117,47 +117,47 @@ FP_INLINE uint64_t load_immediate(struct fp_format f, unsigned i)
 }
 
 #define COMPARE(N)                                                                   \
-	uint64_t riscv__soft##N##_min(uint64_t a, uint64_t b, uint32_t *fl)          \
+	uint64_t riscv__soft##N##_min(uint8_t *fl, uint64_t a, uint64_t b)          \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, false, false, fl);                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_max(uint64_t a, uint64_t b, uint32_t *fl)          \
+	uint64_t riscv__soft##N##_max(uint8_t *fl, uint64_t a, uint64_t b)          \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, true, false, fl);                      \
 	}                                                                            \
-	uint64_t riscv__soft##N##_minm(uint64_t a, uint64_t b, uint32_t *fl)         \
+	uint64_t riscv__soft##N##_minm(uint8_t *fl, uint64_t a, uint64_t b)         \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, false, true, fl);                      \
 	}                                                                            \
-	uint64_t riscv__soft##N##_maxm(uint64_t a, uint64_t b, uint32_t *fl)         \
+	uint64_t riscv__soft##N##_maxm(uint8_t *fl, uint64_t a, uint64_t b)         \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, true, true, fl);                       \
 	}                                                                            \
-	uint64_t riscv__soft##N##_eq(uint64_t a, uint64_t b, uint32_t *fl)           \
+	uint64_t riscv__soft##N##_eq(uint8_t *fl, uint64_t a, uint64_t b)           \
 	{                                                                            \
 		return equal(FP_F##N, a, b, fl);                                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_lt(uint64_t a, uint64_t b, uint32_t *fl)           \
+	uint64_t riscv__soft##N##_lt(uint8_t *fl, uint64_t a, uint64_t b)           \
 	{                                                                            \
 		return less(FP_F##N, a, b, false, fl);                               \
 	}                                                                            \
-	uint64_t riscv__soft##N##_le(uint64_t a, uint64_t b, uint32_t *fl)           \
+	uint64_t riscv__soft##N##_le(uint8_t *fl, uint64_t a, uint64_t b)           \
 	{                                                                            \
 		return less_equal(FP_F##N, a, b, false, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_ltq(uint64_t a, uint64_t b, uint32_t *fl)          \
+	uint64_t riscv__soft##N##_ltq(uint8_t *fl, uint64_t a, uint64_t b)          \
 	{                                                                            \
 		return less(FP_F##N, a, b, true, fl);                                \
 	}                                                                            \
-	uint64_t riscv__soft##N##_leq(uint64_t a, uint64_t b, uint32_t *fl)          \
+	uint64_t riscv__soft##N##_leq(uint8_t *fl, uint64_t a, uint64_t b)          \
 	{                                                                            \
 		return less_equal(FP_F##N, a, b, true, fl);                          \
 	}                                                                            \
-	unsigned riscv__f##N##_class(uint64_t a)                                     \
+	unsigned riscv_f##N##_class(uint64_t a)                                     \
 	{                                                                            \
 		return classify(FP_F##N, a);                                         \
 	}                                                                            \
-	uint64_t riscv__f##N##_li(unsigned i)                                        \
+	uint64_t riscv_f##N##_li(unsigned i)                                        \
 	{                                                                            \
 		return load_immediate(FP_F##N, i);                                   \
 	}

@@ -4,7 +4,7 @@
  * an integer in the same format (IEEE 754-2019 5.4, 5.8, 5.9; unpriv. spec F
  * and Zfa).
  */
-#include "riscv/fp.h"
+#include "riscv/fp_soft.h"
 #include "riscv/fp_core.h"
 
 /* |a| of a finite a with exp < 64, rounded to an integer; *inexact is set. */
@@ -24,7 +24,7 @@ FP_INLINE uint64_t round_int(struct fp_num a, unsigned rm, bool *inexact)
 }
 
 FP_INLINE uint64_t to_int(struct fp_format f, uint64_t v, bool is_signed, int bits,
-			  unsigned rm, uint32_t *fl)
+			  unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, v);
 	uint64_t max = is_signed ? (1ull << (bits - 1)) - 1 : ~0ull >> (64 - bits);
@@ -49,7 +49,7 @@ FP_INLINE uint64_t to_int(struct fp_format f, uint64_t v, bool is_signed, int bi
 	return bits == 32 ? (uint64_t)(int32_t)mag : mag;
 }
 
-FP_INLINE uint64_t from_int(struct fp_format f, bool sign, uint64_t mag, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t from_int(struct fp_format f, bool sign, uint64_t mag, unsigned rm, uint8_t *fl)
 {
 	int lz;
 
@@ -60,7 +60,7 @@ FP_INLINE uint64_t from_int(struct fp_format f, bool sign, uint64_t mag, unsigne
 }
 
 FP_INLINE uint64_t round_float(struct fp_format f, uint64_t v, bool exact,
-			       unsigned rm, uint32_t *fl)
+			       unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(f, v);
 	bool inexact;
@@ -79,7 +79,7 @@ FP_INLINE uint64_t round_float(struct fp_format f, uint64_t v, bool exact,
 }
 
 FP_INLINE uint64_t convert(struct fp_format from, struct fp_format to, uint64_t v,
-			   unsigned rm, uint32_t *fl)
+			   unsigned rm, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(from, v);
 
@@ -96,43 +96,43 @@ FP_INLINE uint64_t convert(struct fp_format from, struct fp_format to, uint64_t 
 	}
 }
 
-uint64_t riscv__soft16_to_32(uint64_t a, uint32_t *fl)
+uint64_t riscv__soft16_to_32(uint8_t *fl, uint64_t a, unsigned rm)
 {
-	return convert(FP_F16, FP_F32, a, RISCV_FP_RNE, fl);
+	return convert(FP_F16, FP_F32, a, rm, fl);
 }
 
-uint64_t riscv__soft16_to_64(uint64_t a, uint32_t *fl)
+uint64_t riscv__soft16_to_64(uint8_t *fl, uint64_t a, unsigned rm)
 {
-	return convert(FP_F16, FP_F64, a, RISCV_FP_RNE, fl);
+	return convert(FP_F16, FP_F64, a, rm, fl);
 }
 
-uint64_t riscv__soft32_to_64(uint64_t a, uint32_t *fl)
+uint64_t riscv__soft32_to_64(uint8_t *fl, uint64_t a, unsigned rm)
 {
-	return convert(FP_F32, FP_F64, a, RISCV_FP_RNE, fl);
+	return convert(FP_F32, FP_F64, a, rm, fl);
 }
 
-uint64_t riscv__soft32_to_16(uint64_t a, unsigned rm, uint32_t *fl)
+uint64_t riscv__soft32_to_16(uint8_t *fl, uint64_t a, unsigned rm)
 {
 	return convert(FP_F32, FP_F16, a, rm, fl);
 }
 
-uint64_t riscv__soft64_to_16(uint64_t a, unsigned rm, uint32_t *fl)
+uint64_t riscv__soft64_to_16(uint8_t *fl, uint64_t a, unsigned rm)
 {
 	return convert(FP_F64, FP_F16, a, rm, fl);
 }
 
-uint64_t riscv__soft64_to_32(uint64_t a, unsigned rm, uint32_t *fl)
+uint64_t riscv__soft64_to_32(uint8_t *fl, uint64_t a, unsigned rm)
 {
 	return convert(FP_F64, FP_F32, a, rm, fl);
 }
 
 /* The flags are those of FCVT.W.D (unpriv. spec, Zfa). */
-uint64_t riscv__soft64_to_mod32(uint64_t v, uint32_t *fl)
+uint64_t riscv__soft64_to_mod32(uint8_t *fl, uint64_t v)
 {
 	struct fp_num a = fp_unpack(FP_F64, v);
 	uint64_t mag = 0;
 
-	riscv__soft64_to_i32(v, RISCV_FP_RTZ, fl);
+	riscv__soft64_to_i32(fl, v, RISCV_FP_RTZ);
 	if (a.kind != FP_FINITE || a.exp < 0 || a.exp >= 63 + 64)
 		return 0;
 	mag = a.exp <= 63 ? a.sig >> (63 - a.exp) : a.sig << (a.exp - 63);
@@ -140,31 +140,31 @@ uint64_t riscv__soft64_to_mod32(uint64_t v, uint32_t *fl)
 }
 
 #define CONVERT(N)                                                                   \
-	uint64_t riscv__soft##N##_to_i32(uint64_t a, unsigned rm, uint32_t *fl)      \
+	uint64_t riscv__soft##N##_to_i32(uint8_t *fl, uint64_t a, unsigned rm)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, true, 32, rm, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_u32(uint64_t a, unsigned rm, uint32_t *fl)      \
+	uint64_t riscv__soft##N##_to_u32(uint8_t *fl, uint64_t a, unsigned rm)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, false, 32, rm, fl);                        \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_i64(uint64_t a, unsigned rm, uint32_t *fl)      \
+	uint64_t riscv__soft##N##_to_i64(uint8_t *fl, uint64_t a, unsigned rm)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, true, 64, rm, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_u64(uint64_t a, unsigned rm, uint32_t *fl)      \
+	uint64_t riscv__soft##N##_to_u64(uint8_t *fl, uint64_t a, unsigned rm)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, false, 64, rm, fl);                        \
 	}                                                                            \
-	uint64_t riscv__soft##N##_from_i64(int64_t v, unsigned rm, uint32_t *fl)     \
+	uint64_t riscv__soft##N##_from_i64(uint8_t *fl, int64_t v, unsigned rm)     \
 	{                                                                            \
 		return from_int(FP_F##N, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v, rm, fl); \
 	}                                                                            \
-	uint64_t riscv__soft##N##_from_u64(uint64_t v, unsigned rm, uint32_t *fl)    \
+	uint64_t riscv__soft##N##_from_u64(uint8_t *fl, uint64_t v, unsigned rm)    \
 	{                                                                            \
 		return from_int(FP_F##N, false, v, rm, fl);                          \
 	}                                                                            \
-	uint64_t riscv__soft##N##_round(uint64_t a, bool exact, unsigned rm, uint32_t *fl) \
+	uint64_t riscv__soft##N##_round(uint8_t *fl, uint64_t a, bool exact, unsigned rm) \
 	{                                                                            \
 		return round_float(FP_F##N, a, exact, rm, fl);                       \
 	}

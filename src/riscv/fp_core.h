@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "riscv/fp.h"
+#include "riscv/fp_soft.h"
 
 #define FP_INLINE static inline __attribute__((always_inline))
 
@@ -72,7 +72,7 @@ FP_INLINE uint64_t fp_nan(struct fp_format f)
 	return fp_inf(f, false) | 1ull << (f.mant - 1);
 }
 
-FP_INLINE uint64_t fp_invalid(struct fp_format f, uint32_t *fl)
+FP_INLINE uint64_t fp_invalid(struct fp_format f, uint8_t *fl)
 {
 	*fl |= RISCV_FP_NV;
 	return fp_nan(f);
@@ -147,7 +147,7 @@ FP_INLINE bool fp_rounds_up(unsigned rm, bool sign, bool odd, uint64_t rest, uns
 }
 
 /* IEEE 754 7.4: what an overflow delivers. */
-FP_INLINE uint64_t fp_overflow(struct fp_format f, bool sign, unsigned rm, uint32_t *fl)
+FP_INLINE uint64_t fp_overflow(struct fp_format f, bool sign, unsigned rm, uint8_t *fl)
 {
 	bool to_inf = rm == RISCV_FP_RNE || rm == RISCV_FP_RMM ||
 		      rm == (sign ? RISCV_FP_RDN : RISCV_FP_RUP);
@@ -161,7 +161,7 @@ FP_INLINE uint64_t fp_overflow(struct fp_format f, bool sign, unsigned rm, uint3
  * detected after rounding (unpriv. spec, F): the value rounded as if the
  * exponent had no lower bound is below the smallest normal number. */
 FP_INLINE uint64_t fp_pack(struct fp_format f, bool sign, int exp, uint64_t sig,
-			   unsigned rm, uint32_t *fl)
+			   unsigned rm, uint8_t *fl)
 {
 	unsigned drop = 63 - (unsigned)f.mant;
 	uint64_t mask = (1ull << drop) - 1;

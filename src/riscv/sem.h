@@ -20,11 +20,13 @@
  *                          MINU MAXU
  *   LR(v, T, a)  SC(v, T, a, e)  CAS(v, T, a, expected, e)  T S32 U64
  *   CSR(v, n, e, OP, W)    v := CSR n, and if W is not 0, CSR n := e / v|e /
- *                          v&~e (OP: SWAP SET CLEAR); ends the run
+ *                          v&~e (OP: SWAP SET CLEAR), then rd := v; ends the run
  *   FENCE(bits)            imm of FENCE: fm pred succ
  *   SYS(what)              a system instruction, riscv__sys_WHAT() of sys.c;
  *                          ends the run
  *   CBO(what, a)           cache-block operation
+ *   CAS_PAIR(a)            the 128-bit AMOCAS.Q
+ *   PAUSE()                a hint
  *
  * Statements of the floating-point rows:
  *   FPU                    illegal instruction when mstatus.FS is Off; first
@@ -33,15 +35,15 @@
  *                          instruction when rm or frm is reserved)
  *   SETF64(e) SETF32(e) SETF16(e)   destination f register, NaN-boxed; FS
  *                          becomes Dirty
- *   FOP(v, fn, ...)        bind v to riscv_fn(&fflags, ...): a function of
- *                          fp.h; it ORs NX 1, UF 2, OF 4, DZ 8, NV 16 into
- *                          its uint8_t *; FS becomes Dirty
+ *   FOP(v, fn, ...)        bind v to riscv__fn(..., &fflags): a function of
+ *                          fp.h or fp_fast.h, which ORs the flags it raises
+ *                          into its last argument; FS becomes Dirty
  *
  * Expressions.  Operands: RS1 RS2 (integer registers), F1 F2 F3 (raw 64 bits
  * of f[rs1], f[rs2], f[rs3]), F1S F2S F3S (unboxed single: the canonical NaN
  * when not NaN-boxed, zero-extended 32 bits), F1H F2H F3H (half), IMM (sign
  * extended), UIMM (CSR immediates: the rs1 field as a number), RS1_FIELD,
- * PC, NEXT_PC.  Everything is uint64_t; comparisons give 0 or 1.
+ * RD (the old value of the destination, AMOCAS only), PC, NEXT_PC.  Everything is uint64_t; comparisons give 0 or 1.
  *
  * Formats of floating-point rows: FLD, FST (f, imm(x)); FR (f,f,f), FRRM (the
  * same with an rm field), F1, F1RM (f,f), F4 (f,f,f,f, rm), XF, XFRM (x,f),
@@ -54,6 +56,7 @@
 #define RISCV_SEM_H
 
 #include "base/bits.h"
+#include "riscv/fp.h"
 
 /* ---- operations: macros over uint64_t ---------------------------------- */
 
@@ -207,5 +210,20 @@ static inline uint64_t sem_clmulr(uint64_t a, uint64_t b)
 		r ^= a >> (63 - __builtin_ctzll(b));
 	return r;
 }
+
+/* ---- floating point (fp.def): expressions over unboxed bits ---------------- */
+
+#define SIGN16 C(0x8000)
+#define SIGN32 C(0x80000000)
+#define SIGN64 C(1ull << 63)
+#define REST16 C(0x7fff)
+#define REST32 C(0x7fffffff)
+#define REST64 C(INT64_MAX)
+#define FCLASS16(a) ((uint64_t)riscv_f16_class(a))
+#define FCLASS32(a) ((uint64_t)riscv_f32_class(a))
+#define FCLASS64(a) ((uint64_t)riscv_f64_class(a))
+#define FLI16(n) riscv_f16_li((unsigned)(n))
+#define FLI32(n) riscv_f32_li((unsigned)(n))
+#define FLI64(n) riscv_f64_li((unsigned)(n))
 
 #endif
