@@ -24,11 +24,12 @@ static bool running(const struct virtio *v)
 
 /* ---- notifications ------------------------------------------------------ */
 
-static void run_queue(struct virtio *v, unsigned q)
+void virtio_poll(struct virtio *v, unsigned q)
 {
 	struct virtq *vq = &v->queues[q];
 	bool spent;
 
+	assert(q < v->nqueues);
 	if (!running(v) || !vq->enabled)
 		return;
 	vq->budget = vq->size;
@@ -52,7 +53,7 @@ static void run_again(void *arg)
 	v->posted = false;
 	for (unsigned q = 0; q < v->nqueues; q++)
 		if (mask & 1u << q)
-			run_queue(v, q);
+			virtio_poll(v, q);
 	lock_drop(v->host->io);
 }
 
@@ -83,7 +84,7 @@ void virtio_notify(struct virtio *v, uint32_t q)
 	else if (v->type->notify_on_loop)
 		virtio_again(v, q);
 	else
-		run_queue(v, q);
+		virtio_poll(v, q);
 }
 
 static void interrupt_config(struct virtio *v)
@@ -294,6 +295,7 @@ static void dev_destroy(struct vm_dev *d)
 {
 	struct virtio *v = from_dev(d);
 
+	loop_cancel(v->host->loop, run_again, v);
 	if (v->transport_ops)
 		v->transport_ops->destroy(v->transport);
 	v->type->destroy(v);

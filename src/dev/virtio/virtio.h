@@ -134,6 +134,9 @@ void virtio_config_changed(struct virtio *v);
 /* The driver broke the protocol: NEEDS_RESET, interrupt, queues stop. */
 void virtio_broken(struct virtio *v, const char *why);
 
+/* Run type->notify for queue q now, bounded as for a notification: for a host
+ * event (a channel became readable) that concerns the queue. */
+void virtio_poll(struct virtio *v, unsigned q);
 /* Look at queue q again on the loop thread (type->notify, as if the driver
  * had notified).  For devices that stop before the queue is empty. */
 void virtio_again(struct virtio *v, unsigned q);
@@ -204,6 +207,9 @@ struct virtio *virtio_blk_create(struct vm_host *h, const char *name, struct blk
 				 const char *serial, struct err *e);
 struct virtio *virtio_net_create(struct vm_host *h, const char *name, struct net *n,
 				 const uint8_t mac[6], struct err *e);
+/* Ask the driver to announce itself on the network (after a migration).
+ * Takes the io lock. */
+void virtio_net_announce(struct virtio *v);
 struct virtio *virtio_console_create(struct vm_host *h, const char *name, struct chan *c,
 				     struct err *e);
 /* The terminal's size; told to the driver (VIRTIO_CONSOLE_F_SIZE).  Takes
