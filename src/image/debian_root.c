@@ -23,7 +23,7 @@ static const char *const modules[] = {
 	"virtio_net", "virtio_blk", "virtio_rng", "virtio_mmio", "virtio_balloon",
 	"ext4", "crc32c_generic", "libcrc32c", "vfat", "nls_cp437", "nls_ascii",
 	"nls_iso8859_1", "nls_utf8", "isofs", "squashfs", "overlay", "loop",
-	"btrfs", "xfs", "tun", "veth", "bridge", "dm_mod", "nbd", "9p",
+	"tun", "veth", "dm_mod", "nbd", "9p",
 	"9pnet_virtio", "zram", "af_packet", NULL,
 };
 
