@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON output by json-c; see json.h. */
+#include "cli/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#ifdef HAVE_JSON
+#include <json-c/json.h>
+
+/* A cli_json is a json-c object under another name. */
+static json_object *object(struct cli_json *j)
+{
+	return (json_object *)j;
+}
+
+struct cli_json *cli_json_begin(struct err *e)
+{
+	json_object *o = json_object_new_object();
+
+	if (!o)
+		err_set(e, ENOMEM, "out of memory");
+	return (struct cli_json *)o;
+}
+
+void cli_json_string(struct cli_json *j, const char *key, const char *value)
+{
+	json_object_object_add(object(j), key, value ? json_object_new_string(value) : NULL);
+}
+
+void cli_json_number(struct cli_json *j, const char *key, uint64_t value)
+{
+	json_object_object_add(object(j), key, json_object_new_uint64(value));
+}
+
+void cli_json_seconds(struct cli_json *j, const char *key, uint64_t ns)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.3f", (double)ns / 1e9);
+	json_object_object_add(object(j), key, json_object_new_double_s((double)ns / 1e9, text));
+}
+
+void cli_json_bool(struct cli_json *j, const char *key, bool value)
+{
+	json_object_object_add(object(j), key, json_object_new_boolean(value));
+}
+
+void cli_json_print(struct cli_json *j)
+{
+	puts(json_object_to_json_string_ext(object(j), JSON_C_TO_STRING_PLAIN |
+						       JSON_C_TO_STRING_NOSLASHESCAPE));
+	fflush(stdout);
+	json_object_put(object(j));
+}
+
+#else
+
+struct cli_json *cli_json_begin(struct err *e)
+{
+	err_set(e, ENOTSUP, "--json: built without json-c");
+	return NULL;
+}
+
+void cli_json_string(struct cli_json *j, const char *key, const char *value)
+{
+	(void)j, (void)key, (void)value;
+}
+
+void cli_json_number(struct cli_json *j, const char *key, uint64_t value)
+{
+	(void)j, (void)key, (void)value;
+}
+
+void cli_json_seconds(struct cli_json *j, const char *key, uint64_t ns)
+{
+	(void)j, (void)key, (void)ns;
+}
+
+void cli_json_bool(struct cli_json *j, const char *key, bool value)
+{
+	(void)j, (void)key, (void)value;
+}
+
+void cli_json_print(struct cli_json *j)
+{
+	(void)j;
+}
+
+#endif

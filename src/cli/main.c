@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doppel COMMAND: finds the command in the table and runs it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fail.h"
+#include "cli/cli.h"
+
+const struct cli_command cli_commands[] = {
+	{ "run", "run a machine: a kernel, a firmware, a bare program, or stock Linux", cli_run },
+	{ "restore", "go on from a saved machine", cli_restore },
+	{ "fetch", "fetch the stock kernel and user land without running them", cli_fetch },
+	{ "features", "tell what this build can do", cli_features },
+	{ "version", "print the version", cli_version },
+	{ "help", "print this, or what a command takes", cli_help },
+	{ NULL, NULL, NULL },
+};
+
+int cli_fail(const struct err *e)
+{
+	fprintf(stderr, "doppel: %s\n", e->code ? e->msg : "unknown failure");
+	return CLI_FAILED;
+}
+
+/* What people type out of habit. */
+static const char *command_name(const char *arg)
+{
+	if (!strcmp(arg, "--help") || !strcmp(arg, "-h"))
+		return "help";
+	if (!strcmp(arg, "--version") || !strcmp(arg, "-V"))
+		return "version";
+	return arg;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? command_name(argv[1]) : NULL;
+	struct err e = { 0 };
+
+	if (fail_setup(getenv("DP_FAIL"))) {
+		err_set(&e, EINVAL, "DP_FAIL='%s': expected alloc:N or io:N", getenv("DP_FAIL"));
+		return cli_fail(&e);
+	}
+	/* A reader of our output that goes away is a write error, not death. */
+	signal(SIGPIPE, SIG_IGN);
+	if (!name) {
+		cli_help(1, argv);
+		return CLI_FAILED;
+	}
+	for (const struct cli_command *c = cli_commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c->run(argc - 1, argv + 1);
+	err_set(&e, EINVAL, "unknown command '%s' (see doppel help)", name);
+	return cli_fail(&e);
+}
