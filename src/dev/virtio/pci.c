@@ -253,15 +253,10 @@ static bool window_target(const struct pci *p, uint32_t *off, unsigned *width)
 	       *off % len == 0 && *off < BAR_SIZE;
 }
 
-static unsigned window_offset(const struct pci *p, unsigned off)
-{
-	return off >= p->window ? off - p->window : off;
-}
-
 static bool window_read(void *ctx, unsigned off, unsigned width, uint32_t *val)
 {
 	struct pci *p = ctx;
-	unsigned o = window_offset(p, off), target_width;
+	unsigned o = off - p->window, target_width;
 	uint64_t v64 = 0;
 	uint32_t target;
 
@@ -279,7 +274,7 @@ static bool window_read(void *ctx, unsigned off, unsigned width, uint32_t *val)
 static bool window_write(void *ctx, unsigned off, unsigned width, uint32_t val)
 {
 	struct pci *p = ctx;
-	unsigned o = window_offset(p, off), target_width;
+	unsigned o = off - p->window, target_width;
 	uint32_t target;
 
 	if (o == CAP_DATA) {
@@ -358,7 +353,8 @@ static int add_cap(struct pci *p, unsigned type, unsigned page, uint32_t len, un
 	}
 	if (type == CAP_NOTIFY)
 		st_le32(cap + CAP_LEN, NOTIFY_MULTIPLIER);
-	return pci_func_capability(p->f, CAP_VENDOR, cap, CAP_LEN + extra, NULL, e);
+	/* The bus writes the first two bytes. */
+	return pci_func_capability(p->f, CAP_VENDOR, cap + 2, CAP_LEN - 2 + extra, NULL, e);
 }
 
 static int add_caps(struct pci *p, struct err *e)

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio network device (virtio 1.2, 5.1): one queue pair and the control
+ * queue, over a link that carries plain frames (host/net.h).  Checksum and
+ * TCP segmentation offload are done here in software (net_offload.c), so that
+ * the guest, which is the slow side, is spared them.
+ *
+ * Sending and receiving run on the loop thread.  The link is never called
+ * with the io lock held, because it answers from inside its send.  Nothing is
+ * queued here: without receive buffers the link holds frames back.
+ */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/log.h"
+#include "dev/virtio/net_offload.h"
+#include "dev/virtio/virtio.h"
+#include "host/net.h"
+
+enum { NET_ID = 1, NET_QUEUE = 256, NET_CTRL_QUEUE = 64, RX = 0, TX = 1, CTRL = 2 };
+enum { CFG_MAC = 0, CFG_STATUS = 6, CFG_LEN = 8 };
+enum { STATUS_LINK_UP = 1, STATUS_ANNOUNCE = 2 };
+
+#define NET_F_CSUM           (1ull << 0)
+#define NET_F_GUEST_CSUM     (1ull << 1)
+#define NET_F_MAC            (1ull << 5)
+#define NET_F_HOST_TSO4      (1ull << 11)
+#define NET_F_HOST_TSO6      (1ull << 12)
+#define NET_F_HOST_ECN       (1ull << 13)
+#define NET_F_MRG_RXBUF      (1ull << 15)
+#define NET_F_STATUS         (1ull << 16)
+#define NET_F_CTRL_VQ        (1ull << 17)
+#define NET_F_CTRL_RX        (1ull << 18)
+#define NET_F_CTRL_RX_EXTRA  (1ull << 20)
+#define NET_F_GUEST_ANNOUNCE (1ull << 21)
+#define NET_F_CTRL_MAC_ADDR  (1ull << 23)
+
+/* struct virtio_net_hdr (5.1.6) */
+enum {
+	HDR_FLAGS = 0, HDR_GSO_TYPE = 1, HDR_GSO_SIZE = 4, HDR_CSUM_START = 6,
+	HDR_CSUM_OFFSET = 8, HDR_BUFFERS = 10, HDR_LEN = 12, HDR_LEN_LEGACY = 10,
+};
+enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
+enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
+
+enum { ETH_HEADER = 14, MAC_LEN = 6, FILTER_MAX = 64, MERGE_MAX = 64 };
+
+struct mac_table {
+	unsigned n;
+	bool overflow;          /* more than fit: let all through */
+	uint8_t mac[FILTER_MAX][MAC_LEN];
+};
+
+/* VIRTIO_NET_CTRL_RX commands, in order (5.1.6.5.1). */
+enum { RX_PROMISC, RX_ALLMULTI, RX_ALLUNI, RX_NOMULTI, RX_NOUNI, RX_NOBCAST, RX_MODES };
+
+struct netdev {
+	struct virtio v;
+	struct net *link;
+	uint8_t mac[MAC_LEN];           /* the one that create was given */
+	bool mode[RX_MODES];
+	struct mac_table uni, multi;
+	bool held_back;                 /* the link was told to wait */
+	/* Loop thread only. */
+	uint8_t frame[VIRTIO__NET_FRAME], segment[VIRTIO__NET_FRAME];
+};
+
+static struct netdev *from_virtio(struct virtio *v)
+{
+	return container_of(v, struct netdev, v);
+}
+
+/* num_buffers is there in every VERSION_1 header (5.1.6.1). */
+static unsigned header_len(const struct virtio *v)
+{
+	return v->acked & (VIRTIO_F_VERSION_1 | NET_F_MRG_RXBUF) ? HDR_LEN : HDR_LEN_LEGACY;
+}
+
+static bool running(const struct virtio *v)
+{
+	return (v->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
+}
+
+/* ---- transmit ------------------------------------------------------------- */
+
+static void emit(void *arg, const void *frame, size_t len)
+{
+	struct netdev *d = arg;
+
+	d->link->ops->send(d->link, frame, len);
+}
+
+/* The frame in d->frame, with the io lock dropped.  False: malformed. */
+static bool send_frame(struct netdev *d, const uint8_t *hdr, size_t len)
+{
+	unsigned start = ld_le16(hdr + HDR_CSUM_START), off = ld_le16(hdr + HDR_CSUM_OFFSET);
+	unsigned type = hdr[HDR_GSO_TYPE] & ~GSO_ECN, mss = ld_le16(hdr + HDR_GSO_SIZE);
+
+	if (type == GSO_TCPV4 || type == GSO_TCPV6) {
+		/* 5.1.6.2.1: comes with NEEDS_CSUM and the TCP header's place. */
+		return hdr[HDR_FLAGS] & HDR_NEEDS_CSUM &&
+		       virtio__net_segment(d->frame, len, start, mss, d->segment, emit, d);
+	}
+	if (type != GSO_NONE)
+		return false;
+	if (hdr[HDR_FLAGS] & HDR_NEEDS_CSUM && !virtio__net_checksum(d->frame, len, start, off))
+		return false;
+	emit(d, d->frame, len);
+	return true;
+}
+
+/* Frames that make no sense are dropped, as a wire would. */
+static void transmit(struct netdev *d)
+{
+	struct virtio *v = &d->v;
+	struct virtq_chain *c;
+
+	while ((c = virtq_pop(v, TX))) {
+		unsigned hlen = header_len(v);
+		uint8_t hdr[HDR_LEN] = { 0 };
+		uint64_t len = c->out_len - MIN(c->out_len, (uint64_t)hlen);
+		bool ok = len >= ETH_HEADER && len <= sizeof(d->frame);
+
+		if (ok) {
+			virtq_read(c, 0, hdr, hlen);
+			virtq_read(c, hlen, d->frame, len);
+		}
+		virtq_push(v, TX, c, 0);
+		lock_drop(v->host->io);
+		if (!ok || !send_frame(d, hdr, len))
+			log_trace(NET, "%s: malformed frame of %llu bytes dropped", v->dev.name,
+				  (unsigned long long)len);
+		lock_take(v->host->io);
+	}
+}
+
+/* ---- receive -------------------------------------------------------------- */
+
+static bool in_table(const struct mac_table *t, const uint8_t *mac)
+{
+	for (unsigned i = 0; i < t->n; i++)
+		if (!memcmp(t->mac[i], mac, MAC_LEN))
+			return true;
+	return t->overflow;
+}
+
+/* 5.1.6.5.1; a new device is promiscuous until the driver says otherwise. */
+static bool wanted(const struct netdev *d, const uint8_t *dst)
+{
+	static const uint8_t broadcast[MAC_LEN] = { 255, 255, 255, 255, 255, 255 };
+
+	if (d->mode[RX_PROMISC])
+		return true;
+	if (!memcmp(dst, broadcast, MAC_LEN))
+		return !d->mode[RX_NOBCAST];
+	if (dst[0] & 1)
+		return !d->mode[RX_NOMULTI] && (d->mode[RX_ALLMULTI] || in_table(&d->multi, dst));
+	return !d->mode[RX_NOUNI] && (d->mode[RX_ALLUNI] || in_table(&d->uni, dst) ||
+				      !memcmp(dst, d->v.config + CFG_MAC, MAC_LEN));
+}
+
+/* Buffers for `total` bytes: their number, or 0 when there are not enough
+ * (what was taken is put back). */
+static unsigned take_buffers(struct netdev *d, uint64_t total, struct virtq_chain **c)
+{
+	unsigned max = virtio_has(&d->v, NET_F_MRG_RXBUF) ? MERGE_MAX : 1, n = 0;
+	uint64_t room = 0;
+
+	while (room < total && n < max && (c[n] = virtq_pop(&d->v, RX)))
+		room += c[n++]->in_len;
+	/* The header must lie in the first one. */
+	if (room >= total && c[0]->in_len >= header_len(&d->v))
+		return n;
+	while (n)
+		n--, virtq_unpop(&d->v, RX, c[n]);
+	return 0;
+}
+
+static void deliver(struct netdev *d, const uint8_t *frame, size_t len)
+{
+	struct virtio *v = &d->v;
+	struct virtq_chain *c[MERGE_MAX];
+	uint32_t written[MERGE_MAX];
+	uint8_t hdr[HDR_LEN] = { 0 };
+	unsigned hlen = header_len(v), n = take_buffers(d, hlen + len, c);
+	size_t done = 0;
+
+	if (!n) {
+		log_trace(NET, "%s: no buffer for a frame of %zu bytes", v->dev.name, len);
+		return;
+	}
+	if (virtio_has(v, NET_F_GUEST_CSUM) && virtio__net_verify(frame, len))
+		hdr[HDR_FLAGS] = HDR_DATA_VALID;
+	st_le16(hdr + HDR_BUFFERS, n);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned skip = i ? 0 : hlen;
+
+		if (skip)
+			virtq_write(c[i], 0, hdr, hlen);
+		written[i] = skip + virtq_write(c[i], skip, frame + done, len - done);
+		done += written[i] - skip;
+	}
+	virtq_push_many(v, RX, c, written, n);
+}
+
+static void net_recv(void *arg, const void *frame, size_t len)
+{
+	struct netdev *d = arg;
+
+	lock_take(d->v.host->io);
+	if (running(&d->v) && len >= ETH_HEADER && len <= VIRTIO__NET_FRAME && wanted(d, frame))
+		deliver(d, frame, len);
+	lock_drop(d->v.host->io);
+}
+
+static bool net_can_recv(void *arg)
+{
+	struct netdev *d = arg;
+	bool ok;
+
+	lock_take(d->v.host->io);
+	ok = !virtq_empty(&d->v, RX);
+	d->held_back = !ok;
+	lock_drop(d->v.host->io);
+	return ok;
+}
+
+/* The driver gave buffers: let the link go on. */
+static void resume(struct netdev *d)
+{
+	if (!d->held_back || virtq_empty(&d->v, RX))
+		return;
+	d->held_back = false;
+	lock_drop(d->v.host->io);
+	if (d->link->poke)
+		d->link->poke(d->link);
+	lock_take(d->v.host->io);
+}
+
+/* ---- control queue (5.1.6.5) ------------------------------------------------ */
+
+enum { CLASS_RX = 0, CLASS_MAC = 1, CLASS_ANNOUNCE = 3, MAC_TABLE_SET = 0, MAC_ADDR_SET = 1 };
+
+/* { le32 n; u8 mac[n][6] } at *off, which moves past it. */
+static bool read_table(const struct virtq_chain *c, uint64_t *off, struct mac_table *t)
+{
+	uint8_t count[4];
+	uint64_t n;
+
+	if (virtq_read(c, *off, count, 4) != 4)
+		return false;
+	n = ld_le32(count);
+	if (*off + 4 + n * MAC_LEN > c->out_len)
+		return false;
+	t->overflow = n > FILTER_MAX;
+	t->n = MIN(n, (uint64_t)FILTER_MAX);
+	virtq_read(c, *off + 4, t->mac, t->n * MAC_LEN);
+	*off += 4 + n * MAC_LEN;
+	return true;
+}
+
+static bool control_mac(struct netdev *d, unsigned cmd, const struct virtq_chain *c)
+{
+	struct mac_table uni, multi;
+	uint8_t mac[MAC_LEN];
+	uint64_t off = 2;
+
+	if (cmd == MAC_ADDR_SET) {
+		if (!virtio_has(&d->v, NET_F_CTRL_MAC_ADDR) ||
+		    virtq_read(c, 2, mac, MAC_LEN) != MAC_LEN)
+			return false;
+		memcpy(d->v.config + CFG_MAC, mac, MAC_LEN);
+		return true;
+	}
+	if (cmd != MAC_TABLE_SET || !read_table(c, &off, &uni) || !read_table(c, &off, &multi))
+		return false;
+	d->uni = uni;
+	d->multi = multi;
+	return true;
+}
+
+static bool control(struct netdev *d, const struct virtq_chain *c)
+{
+	uint8_t b[3] = { 0 };
+	size_t n = virtq_read(c, 0, b, 3);
+
+	if (n < 2)
+		return false;
+	switch (b[0]) {
+	case CLASS_RX:
+		if (n < 3 || b[1] >= RX_MODES)
+			return false;
+		d->mode[b[1]] = b[2];
+		return true;
+	case CLASS_MAC:
+		return control_mac(d, b[1], c);
+	case CLASS_ANNOUNCE:
+		d->v.config[CFG_STATUS] &= ~STATUS_ANNOUNCE;
+		return b[1] == 0;
+	default:
+		return false;
+	}
+}
+
+static void control_all(struct netdev *d)
+{
+	struct virtq_chain *c;
+
+	while ((c = virtq_pop(&d->v, CTRL))) {
+		uint8_t ack = !control(d, c);
+
+		virtq_push(&d->v, CTRL, c, virtq_write(c, 0, &ack, 1));
+	}
+}
+
+/* ---- the device -------------------------------------------------------------- */
+
+static void net_notify(struct virtio *v, unsigned q)
+{
+	struct netdev *d = from_virtio(v);
+
+	if (q == TX)
+		transmit(d);
+	else if (q == CTRL)
+		control_all(d);
+	else
+		resume(d);
+}
+
+static void net_reset(struct virtio *v)
+{
+	struct netdev *d = from_virtio(v);
+
+	memset(d->mode, 0, sizeof(d->mode));
+	d->mode[RX_PROMISC] = true;
+	d->uni = d->multi = (struct mac_table){ 0 };
+	memcpy(v->config + CFG_MAC, d->mac, MAC_LEN);
+	st_le16(v->config + CFG_STATUS, STATUS_LINK_UP);
+}
+
+static void net_queue_reset(struct virtio *v, unsigned q)
+{
+	(void)v; /* between two frames nothing is held */
+	(void)q;
+}
+
+static void save_table(const struct mac_table *t, struct ser_writer *w)
+{
+	ser_u8(w, t->overflow);
+	ser_u32(w, t->n);
+	ser_bytes(w, t->mac, t->n * MAC_LEN);
+}
+
+static void load_table(struct mac_table *t, struct ser_reader *r)
+{
+	uint32_t n;
+
+	t->overflow = ser_get_u8(r);
+	n = ser_get_u32(r);
+	if (!ser_check(r, n <= FILTER_MAX, "size of an address table"))
+		n = 0;
+	t->n = n;
+	ser_get_bytes(r, t->mac, n * MAC_LEN);
+}
+
+static void net_save(struct virtio *v, struct ser_writer *w)
+{
+	struct netdev *d = from_virtio(v);
+
+	for (unsigned i = 0; i < RX_MODES; i++)
+		ser_u8(w, d->mode[i]);
+	save_table(&d->uni, w);
+	save_table(&d->multi, w);
+	ser_u8(w, d->held_back);
+}
+
+static void net_load(struct virtio *v, struct ser_reader *r)
+{
+	struct netdev *d = from_virtio(v);
+
+	for (unsigned i = 0; i < RX_MODES; i++)
+		d->mode[i] = ser_get_u8(r);
+	load_table(&d->uni, r);
+	load_table(&d->multi, r);
+	d->held_back = ser_get_u8(r);
+}
+
+static void net_destroy(struct virtio *v)
+{
+	struct netdev *d = from_virtio(v);
+
+	d->link->ops->destroy(d->link);
+	virtio_fini(v);
+	base_free(d);
+}
+
+static const struct virtio_type net_type = {
+	.name = "net", .id = NET_ID, .pci_class = 0x020000,
+	.notify = net_notify, .notify_on_loop = true, .reset = net_reset,
+	.queue_reset = net_queue_reset, .save = net_save, .load = net_load,
+	.destroy = net_destroy,
+};
+
+void virtio_net_announce(struct virtio *v)
+{
+	lock_take(v->host->io);
+	if (virtio_has(v, NET_F_GUEST_ANNOUNCE) && running(v)) {
+		v->config[CFG_STATUS] |= STATUS_ANNOUNCE;
+		virtio_config_changed(v);
+	}
+	lock_drop(v->host->io);
+}
+
+struct virtio *virtio_net_create(struct vm_host *h, const char *name, struct net *n,
+				 const uint8_t mac[6], struct err *e)
+{
+	static const uint16_t max[3] = { NET_QUEUE, NET_QUEUE, NET_CTRL_QUEUE };
+	const uint64_t features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MAC | NET_F_HOST_TSO4 |
+		NET_F_HOST_TSO6 | NET_F_HOST_ECN | NET_F_MRG_RXBUF | NET_F_STATUS |
+		NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_RX_EXTRA | NET_F_GUEST_ANNOUNCE |
+		NET_F_CTRL_MAC_ADDR;
+	struct netdev *d = base_zalloc(sizeof(*d));
+
+	if (!d) {
+		err_set(e, ENOMEM, "%s: out of memory", name);
+		return NULL;
+	}
+	if (virtio_init(&d->v, &net_type, h, name, features, CFG_LEN, 3, max, e)) {
+		base_free(d);
+		return NULL;
+	}
+	d->link = n;
+	memcpy(d->mac, mac, MAC_LEN);
+	net_reset(&d->v);
+	n->recv = net_recv;
+	n->can_recv = net_can_recv;
+	n->arg = d;
+	return &d->v;
+}
