@@ -32,7 +32,7 @@
  * His files appear as owned by options.uid/gid (0: guest root), those of
  * others as 65534, and chown, and chmod of what the host's user cannot or
  * should not have (special bits; his own access taken away), are kept in the
- * extended attribute user.doppel.stat, "UID GID MODE" in octal for the mode.
+ * extended attribute user.doppel.stat (fs_attr.c).
  * Where the host's file system has no user attributes these changes are
  * accepted and forgotten, so that tar and apt of guest root succeed.
  * In both modes the setuid and setgid bits of regular files that the guest
@@ -185,6 +185,8 @@ int64_t host_fs_preadv(struct host_fs *fs, host_fs_handle h, const struct iovec 
 		       int n, uint64_t off);
 int64_t host_fs_pwritev(struct host_fs *fs, host_fs_handle h, const struct iovec *iov,
 			int n, uint64_t off);
+/* Before a write by somebody without CAP_FSETID: drop setuid and setgid. */
+int host_fs_kill_suid(struct host_fs *fs, host_fs_handle h);
 int host_fs_fsync(struct host_fs *fs, host_fs_handle h, bool data_only);
 /* Report what a close would: delayed write errors. */
 int host_fs_flush(struct host_fs *fs, host_fs_handle h);
