@@ -30,6 +30,10 @@ enum {
 	SYSTEM_NETS_MAX = 4,
 };
 
+/* Wired interrupts and MSIs.  PLIC: known to everything, PCI without MSI.
+ * AIA: APLIC and IMSIC, PCI with MSI-X; needs a kernel of 6.10 or later. */
+enum system_interrupts { SYSTEM_INTERRUPTS_PLIC, SYSTEM_INTERRUPTS_AIA };
+
 enum system_bus { SYSTEM_BUS_PCI, SYSTEM_BUS_MMIO };
 
 struct system_disk {
@@ -73,6 +77,7 @@ struct system_config {
 
 	uint64_t memory;        /* bytes, multiple of 2 MiB; 0: 1 GiB */
 	unsigned ncpus;         /* 1..SYSTEM_HARTS_MAX; 0: 1 */
+	enum system_interrupts interrupts;
 
 	const struct system_disk *disks;
 	unsigned ndisks;
@@ -131,6 +136,8 @@ void system_reset(struct system *s);
 void system_pause(struct system *s);
 void system_resume(struct system *s);
 bool system_paused(struct system *s);
+/* A break on the UART's line (Linux: magic SysRq). */
+void system_send_break(struct system *s);
 /* Instructions executed by all harts (deterministic: exact; else a recent
  * count). */
 uint64_t system_instructions(struct system *s);
