@@ -5,7 +5,7 @@
  * flags with tininess detected after rounding, canonical NaN results; on the
  * host's own instructions where these are sure to give the same.
  * Arguments as in fp_soft.h, whose functions riscv__softN_* have here the names
- * riscv_fN_*.
+ * riscv__fN_*.
  *
  * The host computes with its default rounding (RNE) and its flags are never
  * read.  Which flags an operation raises is told from the result instead:
@@ -182,7 +182,7 @@ static inline float fp_sqrt32(float a)
 /* ---- double --------------------------------------------------------------- */
 
 /* A finite sum is exact if it is denormal, so any finite one will do. */
-static inline uint64_t riscv_f64_add(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f64_add(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	double x = fp_d(a), y = fp_d(b), s = x + y;
 	uint64_t r = fp_d_bits(s);
@@ -190,10 +190,10 @@ static inline uint64_t riscv_f64_add(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_finite64(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || fp_sum_exact64(x, y, s)))
 		return r;
-	return riscv__soft64_add(fl, a, b, rm);
+	return riscv__soft64_add(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f64_sub(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f64_sub(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	double x = fp_d(a), y = fp_d(b), s = x - y;
 	uint64_t r = fp_d_bits(s);
@@ -201,22 +201,22 @@ static inline uint64_t riscv_f64_sub(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_finite64(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || fp_sum_exact64(x, -y, s)))
 		return r;
-	return riscv__soft64_sub(fl, a, b, rm);
+	return riscv__soft64_sub(a, b, rm, fl);
 }
 
 /* A product of significands of m and n bits has at most m + n bits. */
-static inline uint64_t riscv_f64_mul(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f64_mul(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	uint64_t r = fp_d_bits(fp_d(a) * fp_d(b));
 
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_plain64(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || fp_zeros64(a) + fp_zeros64(b) >= 53))
 		return r;
-	return riscv__soft64_mul(fl, a, b, rm);
+	return riscv__soft64_mul(a, b, rm, fl);
 }
 
 /* The quotient is exact if quotient times divisor, itself exact, is the dividend. */
-static inline uint64_t riscv_f64_div(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f64_div(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	uint64_t r = fp_d_bits(fp_d(a) / fp_d(b));
 
@@ -224,10 +224,10 @@ static inline uint64_t riscv_f64_div(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	    (FP_LIKELY(*fl & RISCV_FP_NX) ||
 	     (fp_zeros64(r) + fp_zeros64(b) >= 53 && fp_plain64(a) && fp_d(r) * fp_d(b) == fp_d(a))))
 		return r;
-	return riscv__soft64_div(fl, a, b, rm);
+	return riscv__soft64_div(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f64_sqrt(uint8_t *fl, uint64_t a, unsigned rm)
+static inline uint64_t riscv__f64_sqrt(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	double root = fp_sqrt64(fp_d(a));
 	uint64_t r = fp_d_bits(root);
@@ -236,7 +236,7 @@ static inline uint64_t riscv_f64_sqrt(uint8_t *fl, uint64_t a, unsigned rm)
 	    (FP_LIKELY(*fl & RISCV_FP_NX) ||
 	     (2 * fp_zeros64(r) >= 53 && fp_plain64(a) && root * root == fp_d(a))))
 		return r;
-	return riscv__soft64_sqrt(fl, a, rm);
+	return riscv__soft64_sqrt(a, rm, fl);
 }
 
 #if defined(__x86_64__)
@@ -274,7 +274,7 @@ static inline float fp_fma32(float a, float b, float c)
 #endif
 
 /* Without NX: exact if the product is, and then the sum is. */
-static inline uint64_t riscv_f64_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64_t c, unsigned rm)
+static inline uint64_t riscv__f64_fma(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fl)
 {
 	if (FP_LIKELY(rm == RISCV_FP_RNE)) {
 		if (FP_LIKELY(*fl & RISCV_FP_NX)) {
@@ -292,13 +292,13 @@ static inline uint64_t riscv_f64_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64
 				return fp_d_bits(s);
 		}
 	}
-	return riscv__soft64_fma(fl, a, b, c, rm);
+	return riscv__soft64_fma(a, b, c, rm, fl);
 }
 
 /* ---- single ---------------------------------------------------------------
  * Twice the significand of a float fits a double: products are exact there. */
 
-static inline uint64_t riscv_f32_add(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f32_add(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	float x = fp_s(a), y = fp_s(b), s = x + y;
 	uint64_t r = fp_s_bits(s);
@@ -306,10 +306,10 @@ static inline uint64_t riscv_f32_add(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_finite32(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || fp_sum_exact32(x, y, s)))
 		return r;
-	return riscv__soft32_add(fl, a, b, rm);
+	return riscv__soft32_add(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f32_sub(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f32_sub(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	float x = fp_s(a), y = fp_s(b), s = x - y;
 	uint64_t r = fp_s_bits(s);
@@ -317,10 +317,10 @@ static inline uint64_t riscv_f32_sub(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_finite32(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || fp_sum_exact32(x, -y, s)))
 		return r;
-	return riscv__soft32_sub(fl, a, b, rm);
+	return riscv__soft32_sub(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f32_mul(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f32_mul(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	float x = fp_s(a), y = fp_s(b), p = x * y;
 	uint64_t r = fp_s_bits(p);
@@ -328,10 +328,10 @@ static inline uint64_t riscv_f32_mul(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_plain32(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || (double)p == (double)x * y))
 		return r;
-	return riscv__soft32_mul(fl, a, b, rm);
+	return riscv__soft32_mul(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f32_div(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm)
+static inline uint64_t riscv__f32_div(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl)
 {
 	float x = fp_s(a), y = fp_s(b), q = x / y;
 	uint64_t r = fp_s_bits(q);
@@ -339,10 +339,10 @@ static inline uint64_t riscv_f32_div(uint8_t *fl, uint64_t a, uint64_t b, unsign
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_plain32(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || (double)q * y == x))
 		return r;
-	return riscv__soft32_div(fl, a, b, rm);
+	return riscv__soft32_div(a, b, rm, fl);
 }
 
-static inline uint64_t riscv_f32_sqrt(uint8_t *fl, uint64_t a, unsigned rm)
+static inline uint64_t riscv__f32_sqrt(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	float x = fp_s(a), root = fp_sqrt32(x);
 	uint64_t r = fp_s_bits(root);
@@ -350,10 +350,10 @@ static inline uint64_t riscv_f32_sqrt(uint8_t *fl, uint64_t a, unsigned rm)
 	if (FP_LIKELY(rm == RISCV_FP_RNE && fp_plain32(r)) &&
 	    (FP_LIKELY(*fl & RISCV_FP_NX) || (double)root * root == x))
 		return r;
-	return riscv__soft32_sqrt(fl, a, rm);
+	return riscv__soft32_sqrt(a, rm, fl);
 }
 
-static inline uint64_t riscv_f32_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64_t c, unsigned rm)
+static inline uint64_t riscv__f32_fma(uint64_t a, uint64_t b, uint64_t c, unsigned rm, uint8_t *fl)
 {
 	if (FP_LIKELY(rm == RISCV_FP_RNE)) {
 		if (FP_LIKELY(*fl & RISCV_FP_NX) && fp_have_fma()) {
@@ -374,12 +374,12 @@ static inline uint64_t riscv_f32_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64
 				return r;
 		}
 	}
-	return riscv__soft32_fma(fl, a, b, c, rm);
+	return riscv__soft32_fma(a, b, c, rm, fl);
 }
 
 /* ---- conversions ------------------------------------------------------------ */
 
-static inline uint64_t riscv_f64_to_32(uint8_t *fl, uint64_t a, unsigned rm)
+static inline uint64_t riscv__f64_to_32(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	float s = (float)fp_d(a);
 	uint64_t r = fp_s_bits(s);
@@ -387,43 +387,43 @@ static inline uint64_t riscv_f64_to_32(uint8_t *fl, uint64_t a, unsigned rm)
 	if (FP_LIKELY(s == fp_d(a)) ||
 	    (rm == RISCV_FP_RNE && *fl & RISCV_FP_NX && fp_plain32(r)))
 		return r;
-	return riscv__soft64_to_32(fl, a, rm);
+	return riscv__soft64_to_32(a, rm, fl);
 }
 
-static inline uint64_t riscv_f32_to_64(uint8_t *fl, uint64_t a, unsigned rm)
+static inline uint64_t riscv__f32_to_64(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	double d = fp_s(a);
 
-	return FP_LIKELY(d == d) ? fp_d_bits(d) : riscv__soft32_to_64(fl, a, rm);
+	return FP_LIKELY(d == d) ? fp_d_bits(d) : riscv__soft32_to_64(a, rm, fl);
 }
 
-static inline uint64_t riscv_f64_from_i64(uint8_t *fl, int64_t v, unsigned rm)
+static inline uint64_t riscv__f64_from_i64(int64_t v, unsigned rm, uint8_t *fl)
 {
 	/* 54 bits with the sign: exact */
 	if (FP_LIKELY((uint64_t)v + (1ull << 53) <= 1ull << 54 ||
 		      (rm == RISCV_FP_RNE && *fl & RISCV_FP_NX)))
 		return fp_d_bits((double)v);
-	return riscv__soft64_from_i64(fl, v, rm);
+	return riscv__soft64_from_i64(v, rm, fl);
 }
 
-static inline uint64_t riscv_f64_from_u64(uint8_t *fl, uint64_t v, unsigned rm)
+static inline uint64_t riscv__f64_from_u64(uint64_t v, unsigned rm, uint8_t *fl)
 {
-	return FP_LIKELY(v <= INT64_MAX) ? riscv_f64_from_i64(fl, (int64_t)v, rm) :
-					   riscv__soft64_from_u64(fl, v, rm);
+	return FP_LIKELY(v <= INT64_MAX) ? riscv__f64_from_i64((int64_t)v, rm, fl) :
+					   riscv__soft64_from_u64(v, rm, fl);
 }
 
-static inline uint64_t riscv_f32_from_i64(uint8_t *fl, int64_t v, unsigned rm)
+static inline uint64_t riscv__f32_from_i64(int64_t v, unsigned rm, uint8_t *fl)
 {
 	if (FP_LIKELY((uint64_t)v + (1ull << 24) <= 1ull << 25 ||
 		      (rm == RISCV_FP_RNE && *fl & RISCV_FP_NX)))
 		return fp_s_bits((float)v);
-	return riscv__soft32_from_i64(fl, v, rm);
+	return riscv__soft32_from_i64(v, rm, fl);
 }
 
-static inline uint64_t riscv_f32_from_u64(uint8_t *fl, uint64_t v, unsigned rm)
+static inline uint64_t riscv__f32_from_u64(uint64_t v, unsigned rm, uint8_t *fl)
 {
-	return FP_LIKELY(v <= INT64_MAX) ? riscv_f32_from_i64(fl, (int64_t)v, rm) :
-					   riscv__soft32_from_u64(fl, v, rm);
+	return FP_LIKELY(v <= INT64_MAX) ? riscv__f32_from_i64((int64_t)v, rm, fl) :
+					   riscv__soft32_from_u64(v, rm, fl);
 }
 
 /* Truncated in the host; *v is the result if this returns true.  An integer is the
@@ -437,33 +437,33 @@ static inline bool fp_truncate(double d, unsigned rm, uint8_t *fl, int64_t *v)
 }
 
 #define FP_TO_INT(N, get)                                                            \
-	static inline uint64_t riscv_f##N##_to_i32(uint8_t *fl, uint64_t a, unsigned rm) \
+	static inline uint64_t riscv__f##N##_to_i32(uint64_t a, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		int64_t v;                                                           \
 									             \
 		return FP_LIKELY(fp_truncate(get(a), rm, fl, &v) && v == (int32_t)v) ? \
-			       (uint64_t)v : riscv__soft##N##_to_i32(fl, a, rm);     \
+			       (uint64_t)v : riscv__soft##N##_to_i32(a, rm, fl);     \
 	}                                                                            \
-	static inline uint64_t riscv_f##N##_to_u32(uint8_t *fl, uint64_t a, unsigned rm) \
+	static inline uint64_t riscv__f##N##_to_u32(uint64_t a, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		int64_t v;                                                           \
 									             \
 		return FP_LIKELY(fp_truncate(get(a), rm, fl, &v) && v == (uint32_t)v) ? \
-			       (uint64_t)(int32_t)v : riscv__soft##N##_to_u32(fl, a, rm); \
+			       (uint64_t)(int32_t)v : riscv__soft##N##_to_u32(a, rm, fl); \
 	}                                                                            \
-	static inline uint64_t riscv_f##N##_to_i64(uint8_t *fl, uint64_t a, unsigned rm) \
+	static inline uint64_t riscv__f##N##_to_i64(uint64_t a, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		int64_t v;                                                           \
 									             \
 		return FP_LIKELY(fp_truncate(get(a), rm, fl, &v)) ?                  \
-			       (uint64_t)v : riscv__soft##N##_to_i64(fl, a, rm);     \
+			       (uint64_t)v : riscv__soft##N##_to_i64(a, rm, fl);     \
 	}                                                                            \
-	static inline uint64_t riscv_f##N##_to_u64(uint8_t *fl, uint64_t a, unsigned rm) \
+	static inline uint64_t riscv__f##N##_to_u64(uint64_t a, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		int64_t v;                                                           \
 									             \
 		return FP_LIKELY(fp_truncate(get(a), rm, fl, &v) && v >= 0) ?        \
-			       (uint64_t)v : riscv__soft##N##_to_u64(fl, a, rm);     \
+			       (uint64_t)v : riscv__soft##N##_to_u64(a, rm, fl);     \
 	}
 FP_TO_INT(32, fp_s)
 FP_TO_INT(64, fp_d)
@@ -473,20 +473,20 @@ FP_TO_INT(64, fp_d)
  * Ordered operands raise nothing; unordered ones go the soft way. */
 
 #define FP_COMPARE(N, get, name, op)                                                 \
-	static inline uint64_t riscv_f##N##_##name(uint8_t *fl, uint64_t a, uint64_t b) \
+	static inline uint64_t riscv__f##N##_##name(uint64_t a, uint64_t b, uint8_t *fl) \
 	{                                                                            \
 		if (FP_LIKELY(!__builtin_isunordered(get(a), get(b))))               \
 			return get(a) op get(b);                                     \
-		return riscv__soft##N##_##name(fl, a, b);                            \
+		return riscv__soft##N##_##name(a, b, fl);                            \
 	}
 #define FP_EXTREME(N, get, name, op)                                                 \
-	static inline uint64_t riscv_f##N##_##name(uint8_t *fl, uint64_t a, uint64_t b) \
+	static inline uint64_t riscv__f##N##_##name(uint64_t a, uint64_t b, uint8_t *fl) \
 	{                                                                            \
 		if (FP_LIKELY(get(a) op get(b)))                                     \
 			return a;                                                    \
 		if (FP_LIKELY(get(b) op get(a)))                                     \
 			return b;                                                    \
-		return riscv__soft##N##_##name(fl, a, b);                            \
+		return riscv__soft##N##_##name(a, b, fl);                            \
 	}
 #define FP_COMPARES(N, get)                                                          \
 	FP_COMPARE(N, get, eq, ==)                                                   \
@@ -505,82 +505,82 @@ FP_COMPARES(64, fp_d)
 #undef FP_EXTREME
 
 #else
-#define riscv_f64_add riscv__soft64_add
-#define riscv_f64_sub riscv__soft64_sub
-#define riscv_f64_mul riscv__soft64_mul
-#define riscv_f64_div riscv__soft64_div
-#define riscv_f64_sqrt riscv__soft64_sqrt
-#define riscv_f64_fma riscv__soft64_fma
-#define riscv_f64_to_i32 riscv__soft64_to_i32
-#define riscv_f64_to_u32 riscv__soft64_to_u32
-#define riscv_f64_to_i64 riscv__soft64_to_i64
-#define riscv_f64_to_u64 riscv__soft64_to_u64
-#define riscv_f64_from_i64 riscv__soft64_from_i64
-#define riscv_f64_from_u64 riscv__soft64_from_u64
-#define riscv_f64_min riscv__soft64_min
-#define riscv_f64_max riscv__soft64_max
-#define riscv_f64_minm riscv__soft64_minm
-#define riscv_f64_maxm riscv__soft64_maxm
-#define riscv_f64_eq riscv__soft64_eq
-#define riscv_f64_lt riscv__soft64_lt
-#define riscv_f64_le riscv__soft64_le
-#define riscv_f64_ltq riscv__soft64_ltq
-#define riscv_f64_leq riscv__soft64_leq
-#define riscv_f32_add riscv__soft32_add
-#define riscv_f32_sub riscv__soft32_sub
-#define riscv_f32_mul riscv__soft32_mul
-#define riscv_f32_div riscv__soft32_div
-#define riscv_f32_sqrt riscv__soft32_sqrt
-#define riscv_f32_fma riscv__soft32_fma
-#define riscv_f32_to_i32 riscv__soft32_to_i32
-#define riscv_f32_to_u32 riscv__soft32_to_u32
-#define riscv_f32_to_i64 riscv__soft32_to_i64
-#define riscv_f32_to_u64 riscv__soft32_to_u64
-#define riscv_f32_from_i64 riscv__soft32_from_i64
-#define riscv_f32_from_u64 riscv__soft32_from_u64
-#define riscv_f32_min riscv__soft32_min
-#define riscv_f32_max riscv__soft32_max
-#define riscv_f32_minm riscv__soft32_minm
-#define riscv_f32_maxm riscv__soft32_maxm
-#define riscv_f32_eq riscv__soft32_eq
-#define riscv_f32_lt riscv__soft32_lt
-#define riscv_f32_le riscv__soft32_le
-#define riscv_f32_ltq riscv__soft32_ltq
-#define riscv_f32_leq riscv__soft32_leq
-#define riscv_f64_to_32 riscv__soft64_to_32
-#define riscv_f32_to_64 riscv__soft32_to_64
+#define riscv__f64_add riscv__soft64_add
+#define riscv__f64_sub riscv__soft64_sub
+#define riscv__f64_mul riscv__soft64_mul
+#define riscv__f64_div riscv__soft64_div
+#define riscv__f64_sqrt riscv__soft64_sqrt
+#define riscv__f64_fma riscv__soft64_fma
+#define riscv__f64_to_i32 riscv__soft64_to_i32
+#define riscv__f64_to_u32 riscv__soft64_to_u32
+#define riscv__f64_to_i64 riscv__soft64_to_i64
+#define riscv__f64_to_u64 riscv__soft64_to_u64
+#define riscv__f64_from_i64 riscv__soft64_from_i64
+#define riscv__f64_from_u64 riscv__soft64_from_u64
+#define riscv__f64_min riscv__soft64_min
+#define riscv__f64_max riscv__soft64_max
+#define riscv__f64_minm riscv__soft64_minm
+#define riscv__f64_maxm riscv__soft64_maxm
+#define riscv__f64_eq riscv__soft64_eq
+#define riscv__f64_lt riscv__soft64_lt
+#define riscv__f64_le riscv__soft64_le
+#define riscv__f64_ltq riscv__soft64_ltq
+#define riscv__f64_leq riscv__soft64_leq
+#define riscv__f32_add riscv__soft32_add
+#define riscv__f32_sub riscv__soft32_sub
+#define riscv__f32_mul riscv__soft32_mul
+#define riscv__f32_div riscv__soft32_div
+#define riscv__f32_sqrt riscv__soft32_sqrt
+#define riscv__f32_fma riscv__soft32_fma
+#define riscv__f32_to_i32 riscv__soft32_to_i32
+#define riscv__f32_to_u32 riscv__soft32_to_u32
+#define riscv__f32_to_i64 riscv__soft32_to_i64
+#define riscv__f32_to_u64 riscv__soft32_to_u64
+#define riscv__f32_from_i64 riscv__soft32_from_i64
+#define riscv__f32_from_u64 riscv__soft32_from_u64
+#define riscv__f32_min riscv__soft32_min
+#define riscv__f32_max riscv__soft32_max
+#define riscv__f32_minm riscv__soft32_minm
+#define riscv__f32_maxm riscv__soft32_maxm
+#define riscv__f32_eq riscv__soft32_eq
+#define riscv__f32_lt riscv__soft32_lt
+#define riscv__f32_le riscv__soft32_le
+#define riscv__f32_ltq riscv__soft32_ltq
+#define riscv__f32_leq riscv__soft32_leq
+#define riscv__f64_to_32 riscv__soft64_to_32
+#define riscv__f32_to_64 riscv__soft32_to_64
 #endif
 
 /* ---- always soft ------------------------------------------------------------- */
 
-#define riscv_f16_add riscv__soft16_add
-#define riscv_f16_sub riscv__soft16_sub
-#define riscv_f16_mul riscv__soft16_mul
-#define riscv_f16_div riscv__soft16_div
-#define riscv_f16_sqrt riscv__soft16_sqrt
-#define riscv_f16_fma riscv__soft16_fma
-#define riscv_f16_to_i32 riscv__soft16_to_i32
-#define riscv_f16_to_u32 riscv__soft16_to_u32
-#define riscv_f16_to_i64 riscv__soft16_to_i64
-#define riscv_f16_to_u64 riscv__soft16_to_u64
-#define riscv_f16_from_i64 riscv__soft16_from_i64
-#define riscv_f16_from_u64 riscv__soft16_from_u64
-#define riscv_f16_min riscv__soft16_min
-#define riscv_f16_max riscv__soft16_max
-#define riscv_f16_minm riscv__soft16_minm
-#define riscv_f16_maxm riscv__soft16_maxm
-#define riscv_f16_eq riscv__soft16_eq
-#define riscv_f16_lt riscv__soft16_lt
-#define riscv_f16_le riscv__soft16_le
-#define riscv_f16_ltq riscv__soft16_ltq
-#define riscv_f16_leq riscv__soft16_leq
-#define riscv_f16_round riscv__soft16_round
-#define riscv_f16_to_32 riscv__soft16_to_32
-#define riscv_f16_to_64 riscv__soft16_to_64
-#define riscv_f32_round riscv__soft32_round
-#define riscv_f64_round riscv__soft64_round
-#define riscv_f32_to_16 riscv__soft32_to_16
-#define riscv_f64_to_16 riscv__soft64_to_16
-#define riscv_f64_to_mod32 riscv__soft64_to_mod32
+#define riscv__f16_add riscv__soft16_add
+#define riscv__f16_sub riscv__soft16_sub
+#define riscv__f16_mul riscv__soft16_mul
+#define riscv__f16_div riscv__soft16_div
+#define riscv__f16_sqrt riscv__soft16_sqrt
+#define riscv__f16_fma riscv__soft16_fma
+#define riscv__f16_to_i32 riscv__soft16_to_i32
+#define riscv__f16_to_u32 riscv__soft16_to_u32
+#define riscv__f16_to_i64 riscv__soft16_to_i64
+#define riscv__f16_to_u64 riscv__soft16_to_u64
+#define riscv__f16_from_i64 riscv__soft16_from_i64
+#define riscv__f16_from_u64 riscv__soft16_from_u64
+#define riscv__f16_min riscv__soft16_min
+#define riscv__f16_max riscv__soft16_max
+#define riscv__f16_minm riscv__soft16_minm
+#define riscv__f16_maxm riscv__soft16_maxm
+#define riscv__f16_eq riscv__soft16_eq
+#define riscv__f16_lt riscv__soft16_lt
+#define riscv__f16_le riscv__soft16_le
+#define riscv__f16_ltq riscv__soft16_ltq
+#define riscv__f16_leq riscv__soft16_leq
+#define riscv__f16_round riscv__soft16_round
+#define riscv__f16_to_32 riscv__soft16_to_32
+#define riscv__f16_to_64 riscv__soft16_to_64
+#define riscv__f32_round riscv__soft32_round
+#define riscv__f64_round riscv__soft64_round
+#define riscv__f32_to_16 riscv__soft32_to_16
+#define riscv__f64_to_16 riscv__soft64_to_16
+#define riscv__f64_to_mod32 riscv__soft64_to_mod32
 
 #endif

@@ -183,28 +183,28 @@ FP_INLINE uint64_t mul_add(struct fp_format f, uint64_t av, uint64_t bv, uint64_
 }
 
 #define ARITH(N)                                                                     \
-	uint64_t riscv__soft##N##_add(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
+	uint64_t riscv__soft##N##_add(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		return add(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_sub(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
+	uint64_t riscv__soft##N##_sub(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		return add(FP_F##N, a, b ^ 1ull << (N - 1), rm, fl);                 \
 	}                                                                            \
-	uint64_t riscv__soft##N##_mul(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
+	uint64_t riscv__soft##N##_mul(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		return mul(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_div(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm) \
+	uint64_t riscv__soft##N##_div(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		return div(FP_F##N, a, b, rm, fl);                                   \
 	}                                                                            \
-	uint64_t riscv__soft##N##_sqrt(uint8_t *fl, uint64_t a, unsigned rm)        \
+	uint64_t riscv__soft##N##_sqrt(uint64_t a, unsigned rm, uint8_t *fl)        \
 	{                                                                            \
 		return root(FP_F##N, a, rm, fl);                                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64_t c,            \
-				      unsigned rm)                     \
+	uint64_t riscv__soft##N##_fma(uint64_t a, uint64_t b, uint64_t c,            \
+				      unsigned rm, uint8_t *fl)                     \
 	{                                                                            \
 		return mul_add(FP_F##N, a, b, c, rm, fl);                            \
 	}

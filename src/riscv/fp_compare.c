@@ -117,47 +117,47 @@ FP_INLINE uint64_t load_immediate(struct fp_format f, unsigned i)
 }
 
 #define COMPARE(N)                                                                   \
-	uint64_t riscv__soft##N##_min(uint8_t *fl, uint64_t a, uint64_t b)          \
+	uint64_t riscv__soft##N##_min(uint64_t a, uint64_t b, uint8_t *fl)          \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, false, false, fl);                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_max(uint8_t *fl, uint64_t a, uint64_t b)          \
+	uint64_t riscv__soft##N##_max(uint64_t a, uint64_t b, uint8_t *fl)          \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, true, false, fl);                      \
 	}                                                                            \
-	uint64_t riscv__soft##N##_minm(uint8_t *fl, uint64_t a, uint64_t b)         \
+	uint64_t riscv__soft##N##_minm(uint64_t a, uint64_t b, uint8_t *fl)         \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, false, true, fl);                      \
 	}                                                                            \
-	uint64_t riscv__soft##N##_maxm(uint8_t *fl, uint64_t a, uint64_t b)         \
+	uint64_t riscv__soft##N##_maxm(uint64_t a, uint64_t b, uint8_t *fl)         \
 	{                                                                            \
 		return extreme(FP_F##N, a, b, true, true, fl);                       \
 	}                                                                            \
-	uint64_t riscv__soft##N##_eq(uint8_t *fl, uint64_t a, uint64_t b)           \
+	uint64_t riscv__soft##N##_eq(uint64_t a, uint64_t b, uint8_t *fl)           \
 	{                                                                            \
 		return equal(FP_F##N, a, b, fl);                                     \
 	}                                                                            \
-	uint64_t riscv__soft##N##_lt(uint8_t *fl, uint64_t a, uint64_t b)           \
+	uint64_t riscv__soft##N##_lt(uint64_t a, uint64_t b, uint8_t *fl)           \
 	{                                                                            \
 		return less(FP_F##N, a, b, false, fl);                               \
 	}                                                                            \
-	uint64_t riscv__soft##N##_le(uint8_t *fl, uint64_t a, uint64_t b)           \
+	uint64_t riscv__soft##N##_le(uint64_t a, uint64_t b, uint8_t *fl)           \
 	{                                                                            \
 		return less_equal(FP_F##N, a, b, false, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_ltq(uint8_t *fl, uint64_t a, uint64_t b)          \
+	uint64_t riscv__soft##N##_ltq(uint64_t a, uint64_t b, uint8_t *fl)          \
 	{                                                                            \
 		return less(FP_F##N, a, b, true, fl);                                \
 	}                                                                            \
-	uint64_t riscv__soft##N##_leq(uint8_t *fl, uint64_t a, uint64_t b)          \
+	uint64_t riscv__soft##N##_leq(uint64_t a, uint64_t b, uint8_t *fl)          \
 	{                                                                            \
 		return less_equal(FP_F##N, a, b, true, fl);                          \
 	}                                                                            \
-	unsigned riscv_f##N##_class(uint64_t a)                                     \
+	unsigned riscv__f##N##_class(uint64_t a)                                     \
 	{                                                                            \
 		return classify(FP_F##N, a);                                         \
 	}                                                                            \
-	uint64_t riscv_f##N##_li(unsigned i)                                        \
+	uint64_t riscv__f##N##_li(unsigned i)                                        \
 	{                                                                            \
 		return load_immediate(FP_F##N, i);                                   \
 	}

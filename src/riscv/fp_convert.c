@@ -96,43 +96,43 @@ FP_INLINE uint64_t convert(struct fp_format from, struct fp_format to, uint64_t 
 	}
 }
 
-uint64_t riscv__soft16_to_32(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft16_to_32(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F16, FP_F32, a, rm, fl);
 }
 
-uint64_t riscv__soft16_to_64(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft16_to_64(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F16, FP_F64, a, rm, fl);
 }
 
-uint64_t riscv__soft32_to_64(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft32_to_64(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F32, FP_F64, a, rm, fl);
 }
 
-uint64_t riscv__soft32_to_16(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft32_to_16(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F32, FP_F16, a, rm, fl);
 }
 
-uint64_t riscv__soft64_to_16(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft64_to_16(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F64, FP_F16, a, rm, fl);
 }
 
-uint64_t riscv__soft64_to_32(uint8_t *fl, uint64_t a, unsigned rm)
+uint64_t riscv__soft64_to_32(uint64_t a, unsigned rm, uint8_t *fl)
 {
 	return convert(FP_F64, FP_F32, a, rm, fl);
 }
 
 /* The flags are those of FCVT.W.D (unpriv. spec, Zfa). */
-uint64_t riscv__soft64_to_mod32(uint8_t *fl, uint64_t v)
+uint64_t riscv__soft64_to_mod32(uint64_t v, uint8_t *fl)
 {
 	struct fp_num a = fp_unpack(FP_F64, v);
 	uint64_t mag = 0;
 
-	riscv__soft64_to_i32(fl, v, RISCV_FP_RTZ);
+	riscv__soft64_to_i32(v, RISCV_FP_RTZ, fl);
 	if (a.kind != FP_FINITE || a.exp < 0 || a.exp >= 63 + 64)
 		return 0;
 	mag = a.exp <= 63 ? a.sig >> (63 - a.exp) : a.sig << (a.exp - 63);
@@ -140,31 +140,31 @@ uint64_t riscv__soft64_to_mod32(uint8_t *fl, uint64_t v)
 }
 
 #define CONVERT(N)                                                                   \
-	uint64_t riscv__soft##N##_to_i32(uint8_t *fl, uint64_t a, unsigned rm)      \
+	uint64_t riscv__soft##N##_to_i32(uint64_t a, unsigned rm, uint8_t *fl)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, true, 32, rm, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_u32(uint8_t *fl, uint64_t a, unsigned rm)      \
+	uint64_t riscv__soft##N##_to_u32(uint64_t a, unsigned rm, uint8_t *fl)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, false, 32, rm, fl);                        \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_i64(uint8_t *fl, uint64_t a, unsigned rm)      \
+	uint64_t riscv__soft##N##_to_i64(uint64_t a, unsigned rm, uint8_t *fl)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, true, 64, rm, fl);                         \
 	}                                                                            \
-	uint64_t riscv__soft##N##_to_u64(uint8_t *fl, uint64_t a, unsigned rm)      \
+	uint64_t riscv__soft##N##_to_u64(uint64_t a, unsigned rm, uint8_t *fl)      \
 	{                                                                            \
 		return to_int(FP_F##N, a, false, 64, rm, fl);                        \
 	}                                                                            \
-	uint64_t riscv__soft##N##_from_i64(uint8_t *fl, int64_t v, unsigned rm)     \
+	uint64_t riscv__soft##N##_from_i64(int64_t v, unsigned rm, uint8_t *fl)     \
 	{                                                                            \
 		return from_int(FP_F##N, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v, rm, fl); \
 	}                                                                            \
-	uint64_t riscv__soft##N##_from_u64(uint8_t *fl, uint64_t v, unsigned rm)    \
+	uint64_t riscv__soft##N##_from_u64(uint64_t v, unsigned rm, uint8_t *fl)    \
 	{                                                                            \
 		return from_int(FP_F##N, false, v, rm, fl);                          \
 	}                                                                            \
-	uint64_t riscv__soft##N##_round(uint8_t *fl, uint64_t a, bool exact, unsigned rm) \
+	uint64_t riscv__soft##N##_round(uint64_t a, bool exact, unsigned rm, uint8_t *fl) \
 	{                                                                            \
 		return round_float(FP_F##N, a, exact, rm, fl);                       \
 	}

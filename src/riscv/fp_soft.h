@@ -5,7 +5,7 @@
  * for fp.h, which everybody else calls, and where it goes for the hard cases.
  *
  * Values are passed as bits in the low end of a uint64_t, not NaN-boxed (see
- * riscv_f32_unbox); rm is a resolved rounding mode, RNE to RMM; flags are or-ed
+ * riscv__f32_unbox); rm is a resolved rounding mode, RNE to RMM; flags are or-ed
  * into *fl.
  */
 #ifndef RISCV_FP_SOFT_H
@@ -39,22 +39,22 @@ enum {
 
 /* What is not a NaN-boxed value of the narrow format reads as the canonical NaN
  * (unpriv. spec, "NaN Boxing of Narrower Values"). */
-static inline uint64_t riscv_f32_unbox(uint64_t f)
+static inline uint64_t riscv__f32_unbox(uint64_t f)
 {
 	return f >> 32 == 0xffffffff ? (uint32_t)f : RISCV_F32_NAN;
 }
 
-static inline uint64_t riscv_f16_unbox(uint64_t f)
+static inline uint64_t riscv__f16_unbox(uint64_t f)
 {
 	return f >> 16 == 0xffffffffffff ? (uint16_t)f : RISCV_F16_NAN;
 }
 
-static inline uint64_t riscv_f32_box(uint64_t v)
+static inline uint64_t riscv__f32_box(uint64_t v)
 {
 	return v | 0xffffffff00000000;
 }
 
-static inline uint64_t riscv_f16_box(uint64_t v)
+static inline uint64_t riscv__f16_box(uint64_t v)
 {
 	return v | 0xffffffffffff0000;
 }
@@ -65,44 +65,44 @@ static inline uint64_t riscv_f16_box(uint64_t v)
  * maximum of IEEE 754-2019.  le and lt signal for every NaN; eq, leq and ltq only for
  * signaling ones.  round: to an integer in the format; exact: signal NX. */
 #define RISCV_FP_DECLARE(N)                                                          \
-	uint64_t riscv__soft##N##_add(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm); \
-	uint64_t riscv__soft##N##_sub(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm); \
-	uint64_t riscv__soft##N##_mul(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm); \
-	uint64_t riscv__soft##N##_div(uint8_t *fl, uint64_t a, uint64_t b, unsigned rm); \
-	uint64_t riscv__soft##N##_sqrt(uint8_t *fl, uint64_t a, unsigned rm);            \
-	uint64_t riscv__soft##N##_fma(uint8_t *fl, uint64_t a, uint64_t b, uint64_t c,                 \
-				      unsigned rm);                         \
-	uint64_t riscv__soft##N##_to_i32(uint8_t *fl, uint64_t a, unsigned rm);          \
-	uint64_t riscv__soft##N##_to_u32(uint8_t *fl, uint64_t a, unsigned rm);          \
-	uint64_t riscv__soft##N##_to_i64(uint8_t *fl, uint64_t a, unsigned rm);          \
-	uint64_t riscv__soft##N##_to_u64(uint8_t *fl, uint64_t a, unsigned rm);          \
-	uint64_t riscv__soft##N##_from_i64(uint8_t *fl, int64_t v, unsigned rm);         \
-	uint64_t riscv__soft##N##_from_u64(uint8_t *fl, uint64_t v, unsigned rm);        \
-	uint64_t riscv__soft##N##_round(uint8_t *fl, uint64_t a, bool exact, unsigned rm); \
-	uint64_t riscv__soft##N##_min(uint8_t *fl, uint64_t a, uint64_t b);              \
-	uint64_t riscv__soft##N##_max(uint8_t *fl, uint64_t a, uint64_t b);              \
-	uint64_t riscv__soft##N##_minm(uint8_t *fl, uint64_t a, uint64_t b);             \
-	uint64_t riscv__soft##N##_maxm(uint8_t *fl, uint64_t a, uint64_t b);             \
-	uint64_t riscv__soft##N##_eq(uint8_t *fl, uint64_t a, uint64_t b);               \
-	uint64_t riscv__soft##N##_lt(uint8_t *fl, uint64_t a, uint64_t b);               \
-	uint64_t riscv__soft##N##_le(uint8_t *fl, uint64_t a, uint64_t b);               \
-	uint64_t riscv__soft##N##_ltq(uint8_t *fl, uint64_t a, uint64_t b);              \
-	uint64_t riscv__soft##N##_leq(uint8_t *fl, uint64_t a, uint64_t b);              \
-	unsigned riscv_f##N##_class(uint64_t a);       /* FCLASS: one bit of ten */     \
-	uint64_t riscv_f##N##_li(unsigned i)           /* FLI: constant i, 0 to 31 */
+	uint64_t riscv__soft##N##_add(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl); \
+	uint64_t riscv__soft##N##_sub(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl); \
+	uint64_t riscv__soft##N##_mul(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl); \
+	uint64_t riscv__soft##N##_div(uint64_t a, uint64_t b, unsigned rm, uint8_t *fl); \
+	uint64_t riscv__soft##N##_sqrt(uint64_t a, unsigned rm, uint8_t *fl);            \
+	uint64_t riscv__soft##N##_fma(uint64_t a, uint64_t b, uint64_t c,                 \
+				      unsigned rm, uint8_t *fl);                         \
+	uint64_t riscv__soft##N##_to_i32(uint64_t a, unsigned rm, uint8_t *fl);          \
+	uint64_t riscv__soft##N##_to_u32(uint64_t a, unsigned rm, uint8_t *fl);          \
+	uint64_t riscv__soft##N##_to_i64(uint64_t a, unsigned rm, uint8_t *fl);          \
+	uint64_t riscv__soft##N##_to_u64(uint64_t a, unsigned rm, uint8_t *fl);          \
+	uint64_t riscv__soft##N##_from_i64(int64_t v, unsigned rm, uint8_t *fl);         \
+	uint64_t riscv__soft##N##_from_u64(uint64_t v, unsigned rm, uint8_t *fl);        \
+	uint64_t riscv__soft##N##_round(uint64_t a, bool exact, unsigned rm, uint8_t *fl); \
+	uint64_t riscv__soft##N##_min(uint64_t a, uint64_t b, uint8_t *fl);              \
+	uint64_t riscv__soft##N##_max(uint64_t a, uint64_t b, uint8_t *fl);              \
+	uint64_t riscv__soft##N##_minm(uint64_t a, uint64_t b, uint8_t *fl);             \
+	uint64_t riscv__soft##N##_maxm(uint64_t a, uint64_t b, uint8_t *fl);             \
+	uint64_t riscv__soft##N##_eq(uint64_t a, uint64_t b, uint8_t *fl);               \
+	uint64_t riscv__soft##N##_lt(uint64_t a, uint64_t b, uint8_t *fl);               \
+	uint64_t riscv__soft##N##_le(uint64_t a, uint64_t b, uint8_t *fl);               \
+	uint64_t riscv__soft##N##_ltq(uint64_t a, uint64_t b, uint8_t *fl);              \
+	uint64_t riscv__soft##N##_leq(uint64_t a, uint64_t b, uint8_t *fl);              \
+	unsigned riscv__f##N##_class(uint64_t a);       /* FCLASS: one bit of ten */     \
+	uint64_t riscv__f##N##_li(unsigned i)           /* FLI: constant i, 0 to 31 */
 
 RISCV_FP_DECLARE(16);
 RISCV_FP_DECLARE(32);
 RISCV_FP_DECLARE(64);
 
 /* Between formats; widening is exact in every rounding mode. */
-uint64_t riscv__soft16_to_32(uint8_t *fl, uint64_t a, unsigned rm);
-uint64_t riscv__soft16_to_64(uint8_t *fl, uint64_t a, unsigned rm);
-uint64_t riscv__soft32_to_64(uint8_t *fl, uint64_t a, unsigned rm);
-uint64_t riscv__soft32_to_16(uint8_t *fl, uint64_t a, unsigned rm);
-uint64_t riscv__soft64_to_16(uint8_t *fl, uint64_t a, unsigned rm);
-uint64_t riscv__soft64_to_32(uint8_t *fl, uint64_t a, unsigned rm);
+uint64_t riscv__soft16_to_32(uint64_t a, unsigned rm, uint8_t *fl);
+uint64_t riscv__soft16_to_64(uint64_t a, unsigned rm, uint8_t *fl);
+uint64_t riscv__soft32_to_64(uint64_t a, unsigned rm, uint8_t *fl);
+uint64_t riscv__soft32_to_16(uint64_t a, unsigned rm, uint8_t *fl);
+uint64_t riscv__soft64_to_16(uint64_t a, unsigned rm, uint8_t *fl);
+uint64_t riscv__soft64_to_32(uint64_t a, unsigned rm, uint8_t *fl);
 /* FCVTMOD.W.D: toward zero, modulo 2^32, sign-extended. */
-uint64_t riscv__soft64_to_mod32(uint8_t *fl, uint64_t a);
+uint64_t riscv__soft64_to_mod32(uint64_t a, uint8_t *fl);
 
 #endif

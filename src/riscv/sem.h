@@ -36,7 +36,7 @@
  *   SETF64(e) SETF32(e) SETF16(e)   destination f register, NaN-boxed; FS
  *                          becomes Dirty
  *   FOP(v, fn, ...)        bind v to riscv__fn(..., &fflags): a function of
- *                          fp.h or fp_fast.h, which ORs the flags it raises
+ *                          fp.h, which ORs the flags it raises
  *                          into its last argument; FS becomes Dirty
  *
  * Expressions.  Operands: RS1 RS2 (integer registers), F1 F2 F3 (raw 64 bits
@@ -219,11 +219,11 @@ static inline uint64_t sem_clmulr(uint64_t a, uint64_t b)
 #define REST16 C(0x7fff)
 #define REST32 C(0x7fffffff)
 #define REST64 C(INT64_MAX)
-#define FCLASS16(a) ((uint64_t)riscv_f16_class(a))
-#define FCLASS32(a) ((uint64_t)riscv_f32_class(a))
-#define FCLASS64(a) ((uint64_t)riscv_f64_class(a))
-#define FLI16(n) riscv_f16_li((unsigned)(n))
-#define FLI32(n) riscv_f32_li((unsigned)(n))
-#define FLI64(n) riscv_f64_li((unsigned)(n))
+#define FCLASS16(a) ((uint64_t)riscv__f16_class(a))
+#define FCLASS32(a) ((uint64_t)riscv__f32_class(a))
+#define FCLASS64(a) ((uint64_t)riscv__f64_class(a))
+#define FLI16(n) riscv__f16_li((unsigned)(n))
+#define FLI32(n) riscv__f32_li((unsigned)(n))
+#define FLI64(n) riscv__f64_li((unsigned)(n))
 
 #endif

@@ -34,14 +34,14 @@ static void same(const char *what, uint64_t a, uint64_t b, uint64_t c, unsigned 
 		}                                                                    \
 	} while (0)
 
-#define TWO(N, op) EACH("f" #N "_" #op, a, b, 0, riscv_f##N##_##op(fl, a, b, rm),     \
-			riscv__soft##N##_##op(fl, a, b, rm))
-#define ONE(N, op) EACH("f" #N "_" #op, a, 0, 0, riscv_f##N##_##op(fl, a, rm),        \
-			riscv__soft##N##_##op(fl, a, rm))
-#define CMP(N, op) EACH("f" #N "_" #op, a, b, 0, riscv_f##N##_##op(fl, a, b),         \
-			riscv__soft##N##_##op(fl, a, b))
-#define INT(N, op) EACH("f" #N "_" #op, v, 0, 0, riscv_f##N##_##op(fl, (__typeof__(v))v, rm), \
-			riscv__soft##N##_##op(fl, (__typeof__(v))v, rm))
+#define TWO(N, op) EACH("f" #N "_" #op, a, b, 0, riscv__f##N##_##op(a, b, rm, fl),     \
+			riscv__soft##N##_##op(a, b, rm, fl))
+#define ONE(N, op) EACH("f" #N "_" #op, a, 0, 0, riscv__f##N##_##op(a, rm, fl),        \
+			riscv__soft##N##_##op(a, rm, fl))
+#define CMP(N, op) EACH("f" #N "_" #op, a, b, 0, riscv__f##N##_##op(a, b, fl),         \
+			riscv__soft##N##_##op(a, b, fl))
+#define INT(N, op) EACH("f" #N "_" #op, v, 0, 0, riscv__f##N##_##op((__typeof__(v))v, rm, fl), \
+			riscv__soft##N##_##op((__typeof__(v))v, rm, fl))
 
 #define ARITHMETIC(N)                                                                \
 	static void arithmetic##N(void)                                              \
@@ -55,8 +55,8 @@ static void same(const char *what, uint64_t a, uint64_t b, uint64_t c, unsigned 
 			TWO(N, mul);                                                 \
 			TWO(N, div);                                                 \
 			ONE(N, sqrt);                                                \
-			EACH("fma" #N, a, b, c, riscv_f##N##_fma(fl, a, b, c, rm),   \
-			     riscv__soft##N##_fma(fl, a, b, c, rm));                 \
+			EACH("fma" #N, a, b, c, riscv__f##N##_fma(a, b, c, rm, fl),   \
+			     riscv__soft##N##_fma(a, b, c, rm, fl));                 \
 		}                                                                    \
 	}
 ARITHMETIC(32)
@@ -69,13 +69,13 @@ ARITHMETIC(64)
 		for (int i = 0; i < ROUNDS / 6; i++) {                               \
 			uint8_t none = 1;                                            \
 			uint64_t x = fp_operand##N(&rnd), b = fp_operand##N(&rnd);   \
-			uint64_t a = riscv__soft##N##_mul(&none, x, b, 0);           \
+			uint64_t a = riscv__soft##N##_mul(x, b, 0, &none);           \
 			uint64_t c = x ^ 1ull << (N - 1);                            \
 									             \
 			TWO(N, div);                                                 \
-			EACH("fma" #N, x, b, c, riscv_f##N##_fma(fl, x, b, c, rm),   \
-			     riscv__soft##N##_fma(fl, x, b, c, rm));                 \
-			a = riscv__soft##N##_mul(&none, x, x, 0);                    \
+			EACH("fma" #N, x, b, c, riscv__f##N##_fma(x, b, c, rm, fl),   \
+			     riscv__soft##N##_fma(x, b, c, rm, fl));                 \
+			a = riscv__soft##N##_mul(x, x, 0, &none);                    \
 			ONE(N, sqrt);                                                \
 		}                                                                    \
 	}
@@ -136,8 +136,8 @@ static void host_environment_is_default_inside_and_kept_outside(void)
 	__asm__ volatile("ldmxcsr %0" : : "m"(odd));
 	kept = riscv__fp_enter();
 	__asm__ volatile("" : : : "memory");
-	tiny = riscv_f64_add(&nx, tiny, tiny, RISCV_FP_RNE);
-	third = riscv_f64_div(&nx, 0xbff0000000000000, 0x4008000000000000, RISCV_FP_RNE);
+	tiny = riscv__f64_add(tiny, tiny, RISCV_FP_RNE, &nx);
+	third = riscv__f64_div(0xbff0000000000000, 0x4008000000000000, RISCV_FP_RNE, &nx);
 	__asm__ volatile("" : : : "memory");
 	riscv__fp_leave(kept);
 	__asm__ volatile("stmxcsr %0" : "=m"(now));

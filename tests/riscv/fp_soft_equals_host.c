@@ -104,14 +104,14 @@ static void check(const char *what, unsigned rm, const uint64_t in[3], uint64_t 
 									             \
 			put##N(&hx##N, a), put##N(&hy##N, b), put##N(&hz##N, c);     \
 			for (unsigned rm = 0; rm < 4; rm++) {                        \
-				HOST(N, "add", riscv__soft##N##_add(fl, a, b, rm), hr##N = hx##N + hy##N); \
-				HOST(N, "sub", riscv__soft##N##_sub(fl, a, b, rm), hr##N = hx##N - hy##N); \
-				HOST(N, "mul", riscv__soft##N##_mul(fl, a, b, rm), hr##N = hx##N * hy##N); \
-				HOST(N, "div", riscv__soft##N##_div(fl, a, b, rm), hr##N = hx##N / hy##N); \
-				HOST(N, "sqrt", riscv__soft##N##_sqrt(fl, a, rm), hr##N = sqrt(hx##N)); \
+				HOST(N, "add", riscv__soft##N##_add(a, b, rm, fl), hr##N = hx##N + hy##N); \
+				HOST(N, "sub", riscv__soft##N##_sub(a, b, rm, fl), hr##N = hx##N - hy##N); \
+				HOST(N, "mul", riscv__soft##N##_mul(a, b, rm, fl), hr##N = hx##N * hy##N); \
+				HOST(N, "div", riscv__soft##N##_div(a, b, rm, fl), hr##N = hx##N / hy##N); \
+				HOST(N, "sqrt", riscv__soft##N##_sqrt(a, rm, fl), hr##N = sqrt(hx##N)); \
 				/* the host need not signal inf * 0 + quiet NaN */   \
 				if (hz##N == hz##N)                                  \
-					HOST(N, "fma", riscv__soft##N##_fma(fl, a, b, c, rm), \
+					HOST(N, "fma", riscv__soft##N##_fma(a, b, c, rm, fl), \
 					     hr##N = fma(hx##N, hy##N, hz##N));      \
 			}                                                            \
 			fesetround(FE_TONEAREST);                                    \
@@ -128,13 +128,13 @@ static void conversions(void)
 		put64(&hx64, in[0]), put32(&hx32, in[1]);
 		hi = (int64_t)in[2];
 		for (unsigned rm = 0; rm < 4; rm++) {
-			HOST(32, "f64_to_32", riscv__soft64_to_32(fl, in[0], rm), hr32 = (float)hx64);
-			HOST(64, "f32_to_64", riscv__soft32_to_64(fl, in[1], rm), hr64 = (double)hx32);
-			HOST(64, "i64_to_f64", riscv__soft64_from_i64(fl, hi, rm), hr64 = (double)hi);
-			HOST(32, "i64_to_f32", riscv__soft32_from_i64(fl, hi, rm), hr32 = (float)hi);
-			HOST(64, "froundnx", riscv__soft64_round(fl, in[0], true, rm), hr64 = host_rint(hx64));
-			HOST(32, "froundnx", riscv__soft32_round(fl, in[1], true, rm), hr32 = host_rintf(hx32));
-			HOST(64, "fround", riscv__soft64_round(fl, in[0], false, rm), hr64 = nearbyint(hx64));
+			HOST(32, "f64_to_32", riscv__soft64_to_32(in[0], rm, fl), hr32 = (float)hx64);
+			HOST(64, "f32_to_64", riscv__soft32_to_64(in[1], rm, fl), hr64 = (double)hx32);
+			HOST(64, "i64_to_f64", riscv__soft64_from_i64(hi, rm, fl), hr64 = (double)hi);
+			HOST(32, "i64_to_f32", riscv__soft32_from_i64(hi, rm, fl), hr32 = (float)hi);
+			HOST(64, "froundnx", riscv__soft64_round(in[0], true, rm, fl), hr64 = host_rint(hx64));
+			HOST(32, "froundnx", riscv__soft32_round(in[1], true, rm, fl), hr32 = host_rintf(hx32));
+			HOST(64, "fround", riscv__soft64_round(in[0], false, rm, fl), hr64 = nearbyint(hx64));
 		}
 		fesetround(FE_TONEAREST);
 	}
@@ -144,7 +144,7 @@ static void conversions(void)
 #define TO_INT(name, type, min, max)                                                 \
 	do {                                                                         \
 		uint8_t fl = 0, want_fl = 0;                                         \
-		uint64_t got = riscv__soft64_to_##name(&fl, in[0], rm), want;        \
+		uint64_t got = riscv__soft64_to_##name(in[0], rm, &fl), want;        \
 									             \
 		if (x != x || r > (long double)(max)) {                              \
 			want = (uint64_t)(max), want_fl = RISCV_FP_NV;               \
@@ -193,8 +193,8 @@ static void to_nearest_ties_away(void)
 
 		put64(&hx64, in[0]), put64(&hy64, in[1]);
 		for (int op = 0; op < 2; op++) {
-			uint64_t got = op ? riscv__soft64_mul(&fl, in[0], in[1], RISCV_FP_RMM) :
-					    riscv__soft64_add(&fl, in[0], in[1], RISCV_FP_RMM);
+			uint64_t got = op ? riscv__soft64_mul(in[0], in[1], RISCV_FP_RMM, &fl) :
+					    riscv__soft64_add(in[0], in[1], RISCV_FP_RMM, &fl);
 			__float128 exact, down, up;
 			uint64_t lo, hi_;
 
@@ -244,18 +244,18 @@ static void half_by_way_of_double(void)
 
 		if ((a & 0x7c00) == 0x7c00 || (b & 0x7c00) == 0x7c00)
 			continue;
-		x = riscv__soft16_to_64(&f2, a, 0), y = riscv__soft16_to_64(&f2, b, 0);
+		x = riscv__soft16_to_64(a, 0, &f2), y = riscv__soft16_to_64(b, 0, &f2);
 		memcpy(&dx, &x, 8), memcpy(&dy, &y, 8);
 		dx *= dy;
 		memcpy(&v, &dx, 8);
-		CHECK_EQ(riscv__soft16_mul(&f1, a, b, rm), riscv__soft64_to_16(&f2, v, rm));
+		CHECK_EQ(riscv__soft16_mul(a, b, rm, &f1), riscv__soft64_to_16(v, rm, &f2));
 		CHECK_EQ(f1, f2);
 		f1 = f2 = 0;
 		memcpy(&dx, &x, 8);
 		dx += dy;
 		memcpy(&v, &dx, 8);
 		if (dx != 0)    /* the sign of an exact zero depends on rm */
-			CHECK_EQ(riscv__soft16_add(&f1, a, b, rm), riscv__soft64_to_16(&f2, v, rm));
+			CHECK_EQ(riscv__soft16_add(a, b, rm, &f1), riscv__soft64_to_16(v, rm, &f2));
 		CHECK_EQ(f1, f2);
 	}
 }
@@ -274,14 +274,14 @@ static void load_immediate_table(void)
 	uint8_t fl = 0;
 
 	for (unsigned i = 0; i < 32; i++) {
-		CHECK_EQ(riscv_f32_li(i), f32[i]);
+		CHECK_EQ(riscv__f32_li(i), f32[i]);
 		if (i != 1) {
-			CHECK_EQ(riscv_f64_li(i), riscv__soft32_to_64(&fl, f32[i], 0));
-			CHECK_EQ(riscv_f16_li(i), riscv__soft32_to_16(&fl, f32[i], 0));
+			CHECK_EQ(riscv__f64_li(i), riscv__soft32_to_64(f32[i], 0, &fl));
+			CHECK_EQ(riscv__f16_li(i), riscv__soft32_to_16(f32[i], 0, &fl));
 		}
 	}
-	CHECK_EQ(riscv_f64_li(1), 0x0010000000000000);
-	CHECK_EQ(riscv_f16_li(1), 0x0400);
+	CHECK_EQ(riscv__f64_li(1), 0x0010000000000000);
+	CHECK_EQ(riscv__f16_li(1), 0x0400);
 }
 
 static void classes(void)
@@ -293,7 +293,7 @@ static void classes(void)
 	};
 
 	for (unsigned i = 0; i < 10; i++)
-		CHECK_EQ(riscv_f64_class(v[i]), 1 << i);
+		CHECK_EQ(riscv__f64_class(v[i]), 1 << i);
 }
 
 static void modular_conversion(void)
@@ -312,7 +312,7 @@ static void modular_conversion(void)
 		uint64_t bits;
 
 		memcpy(&bits, &t[i].d, 8);
-		CHECK_EQ(riscv__soft64_to_mod32(&fl, bits), t[i].v);
+		CHECK_EQ(riscv__soft64_to_mod32(bits, &fl), t[i].v);
 		CHECK_EQ(fl, t[i].fl);
 	}
 }
