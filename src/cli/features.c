@@ -53,11 +53,6 @@ static const struct {
 #else
 #define HERE_SECCOMP false
 #endif
-#ifdef HAVE_CAP
-#define HERE_CAP true
-#else
-#define HERE_CAP false
-#endif
 	{ "fdt", "libfdt", "device trees: every machine needs one", HERE_FDT },
 	{ "slirp", "libslirp", "--net user", HERE_SLIRP },
 	{ "zlib", "zlib", "gzip'ed kernels, compressed qcow2 images", HERE_ZLIB },
@@ -66,7 +61,6 @@ static const struct {
 	{ "archive", "libarchive", "doppel run linux, doppel fetch", HERE_ARCHIVE },
 	{ "json", "json-c", "--json", HERE_JSON },
 	{ "seccomp", "libseccomp", "the system call filter of the sandbox", HERE_SECCOMP },
-	{ "cap", "libcap", "dropping root's capabilities", HERE_CAP },
 };
 
 static const struct cli_opt opts[] = {

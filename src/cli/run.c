@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* doppel run: which machine, with what, and its exit status. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/kind.h"
+#include "cli/linux.h"
+#include "cli/machine.h"
+#include "cli/sandbox.h"
+#include "cli/term.h"
+
+static const struct cli_usage usage = {
+	.synopsis = "doppel run linux [OPTIONS] [-- COMMAND [ARGS]]\n"
+		    "doppel run [OPTIONS] --kernel FILE\n"
+		    "doppel run [OPTIONS] FILE",
+	.about =
+		"Run a machine until its guest ends it.  `linux` is a stock Debian riscv64\n"
+		"kernel, fetched once, with a shell; its working folder is this one, at /host.\n"
+		"FILE is a kernel, a firmware or a bare program, recognized by its contents.\n\n"
+		"The terminal belongs to the guest, Ctrl-C included.  Ctrl-] is the escape key:\n"
+		"Ctrl-] h shows help, Ctrl-] x quits, Ctrl-] b sends a break, twice sends itself.\n"
+		"The exit status is the guest's where it gives one; 125 when Doppel itself\n"
+		"failed; 128 + N when signal N ended the machine.",
+	.opts = machine_opts,
+	.examples =
+		"doppel run linux\n"
+		"doppel run linux --cpus 4 --memory 2G -- sh -c 'uname -a; nproc'\n"
+		"doppel run --kernel Image --disk disk.qcow2 --append 'root=/dev/vda rw'\n"
+		"doppel run --kernel Image --initrd initrd.gz --net user,forward=2222:22\n"
+		"doppel run --firmware fw_jump.elf --kernel u-boot.bin --disk debian.img\n"
+		"doppel run firmware.bin\n"
+		"doppel run --kernel Image --deterministic --snapshot-at 1000000000:vm.snap",
+};
+
+/* A file without an option: its contents say what it is. */
+static int take_operand(struct machine *m, const char *path, struct err *e)
+{
+	int kind;
+
+	if (m->config.kernel || m->config.firmware)
+		return err_set(e, EINVAL, "'%s': --%s is given already (a file goes without)",
+			       path, m->config.kernel ? "kernel" : "firmware");
+	kind = kind_of_file(path, e);
+	if (kind < 0)
+		return kind;
+	if (kind == KIND_KERNEL)
+		m->config.kernel = path;
+	else
+		m->config.firmware = path;
+	return 0;
+}
+
+static int run_linux(struct machine *m, char *const *command, struct err *e)
+{
+	struct linux_run *l = linux_prepare(m, command && *command ? command : NULL, e);
+	int status;
+
+	if (!l)
+		return CLI_FAILED;
+	status = session_run(&m->session, &m->config, e);
+	status = linux_status(l, status);
+	linux_finish(l);
+	return status;
+}
+
+static int run_file(struct machine *m, const char *path, char *const *rest, struct err *e)
+{
+	int r = 0;
+
+	if (rest)
+		r = err_set(e, EINVAL, "'--': only `run linux` takes a command");
+	else if (path)
+		r = take_operand(m, path, e);
+	else if (!m->config.kernel && !m->config.firmware)
+		r = err_set(e, EINVAL, "run what? (linux, a file, --kernel or --firmware; "
+			    "see doppel run --help)");
+	if (!r && m->session.console == SESSION_VIRTIO && m->config.kernel &&
+	    (!m->config.append || !strstr(m->config.append, "console=")))
+		r = machine_append(m, "console=hvc0", e);
+	return r ? CLI_FAILED : session_run(&m->session, &m->config, e);
+}
+
+static int run(struct machine *m, int argc, char **argv, struct err *e)
+{
+	char **rest;
+	int n, r = cli_opt_parse(&usage, m, argc, argv, &n, &rest, e);
+
+	if (r > 0)
+		return 0;
+	if (!r && n > 1)
+		r = err_set(e, EINVAL, "'%s': one machine at a time%s", argv[2],
+			    !strcmp(argv[1], "linux") ? " (a command goes behind --)" : "");
+	if (!r)
+		r = machine_check(m, e);
+	if (r)
+		return CLI_FAILED;
+	return n && !strcmp(argv[1], "linux") ? run_linux(m, rest, e)
+					      : run_file(m, n ? argv[1] : NULL, rest, e);
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct machine m;
+	struct err e = { 0 };
+	int status;
+
+	sandbox_close_strays();
+	term_init();
+	machine_init(&m);
+	status = run(&m, argc, argv, &e);
+	machine_fini(&m);
+	return e.code ? cli_fail(&e) : status;
+}
