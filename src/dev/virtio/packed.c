@@ -160,13 +160,11 @@ static bool packed_interrupt(struct virtq *vq)
 	uint16_t flags = virtq__load16(area + EVENT_FLAGS, __ATOMIC_ACQUIRE);
 	uint16_t event = virtq__load16(area + EVENT_OFF, __ATOMIC_RELAXED);
 	uint16_t old = vq->signalled, new = vq->used_idx, off = event & 0x7fff;
-	bool valid = vq->signalled_valid;
 
 	vq->signalled = new;
-	vq->signalled_valid = true;
 	if (flags == EVENT_DISABLE)
 		return false;
-	if (flags != EVENT_DESC || !vq->event_idx || !valid)
+	if (flags != EVENT_DESC || !vq->event_idx)
 		return true;
 	if (event >> 15 != vq->used_wrap)
 		off -= vq->size;

@@ -409,7 +409,6 @@ static void save_queue(const struct virtq *vq, struct ser_writer *w)
 	ser_u8(w, vq->avail_wrap);
 	ser_u8(w, vq->used_wrap);
 	ser_u16(w, vq->signalled);
-	ser_u8(w, vq->signalled_valid);
 	ser_u8(w, vq->quiet);
 }
 
@@ -437,7 +436,6 @@ static void load_queue(struct virtio *v, struct virtq *vq, struct ser_reader *r)
 	vq->avail_wrap = ser_get_u8(r);
 	vq->used_wrap = ser_get_u8(r);
 	vq->signalled = ser_get_u16(r);
-	vq->signalled_valid = ser_get_u8(r);
 	vq->quiet = ser_get_u8(r);
 	if (!ser_check(r, vq->size <= vq->size_max, "virtqueue size") || !enabled)
 		return;

@@ -28,7 +28,6 @@ struct virtq {
 	uint16_t avail_idx, used_idx;
 	bool avail_wrap, used_wrap;
 	uint16_t signalled;             /* used_idx at the last look at the event */
-	bool signalled_valid;
 	bool quiet;                     /* the driver was told not to notify */
 	/* Not saved: nothing is in flight then. */
 	uint16_t inflight;

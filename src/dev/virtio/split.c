@@ -170,15 +170,13 @@ static bool split_interrupt(struct virtq *vq)
 {
 	const uint8_t *avail = vq->area[VIRTQ_DRIVER];
 	uint16_t old = vq->signalled, new = vq->used_idx;
-	bool valid = vq->signalled_valid;
 
 	if (!vq->event_idx)
 		return !(virtq__load16(avail + RING_FLAGS, __ATOMIC_RELAXED) &
 			 AVAIL_NO_INTERRUPT);
 	vq->signalled = new;
-	vq->signalled_valid = true;
-	return !valid || virtq__need_event(virtq__load16(avail + used_event_off(vq),
-							 __ATOMIC_RELAXED), new, old);
+	return virtq__need_event(virtq__load16(avail + used_event_off(vq), __ATOMIC_RELAXED),
+				 new, old);
 }
 
 const struct virtq_format virtq__split = {
