@@ -31,6 +31,13 @@ struct riscv_config {
 	bool aia;               /* Smaia/Ssaia: IMSIC CSRs exist */
 	unsigned code_pages;    /* decoded-page cache limit; 0: default */
 	bool stress;            /* tiny TLB and tiny caches */
+	/* 0: real time; interrupts are looked at when riscv_run is entered and
+	 * every few thousand instructions.  N: deterministic; timers, lines and
+	 * kicks are looked at only when riscv_instret() is a multiple of N (and
+	 * when the hart wakes from WFI), so that the result does not depend on
+	 * how a run is cut into budgets.  What the hart does itself (a write to
+	 * a CSR, xRET) is acted on at once in both. */
+	uint32_t quantum;
 };
 
 /* Why riscv_run came back. */
@@ -52,8 +59,10 @@ void riscv_hart_start_s(struct riscv_hart *h, uint64_t pc, uint64_t a1);
 
 /* Execute at most `budget` instructions (UINT64_MAX: no limit).  The count
  * is exact: instret advances by what was executed, trapping instructions
- * counted as one.  Interrupts are taken before the first instruction if
- * pending.  Hart's thread. */
+ * (the ECALL of RISCV_EXIT_ECALL too) counted as one.  Interrupts that are
+ * pending are taken before the first instruction (but see quantum).  A hart
+ * in WFI stays there (RISCV_EXIT_WFI) until something enabled is pending.
+ * Hart's thread. */
 enum riscv_exit riscv_run(struct riscv_hart *h, uint64_t budget);
 
 /* ---- any thread ------------------------------------------------------- */

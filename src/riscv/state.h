@@ -47,7 +47,7 @@ struct tlb {
 	struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
 };
 /* Data contexts. */
-enum { CTX_U, CTX_S, CTX_S_SUM, CTX_BARE, CTX_COUNT };
+enum { CTX_U, CTX_S, CTX_S_SUM, CTX_M, CTX_COUNT };
 
 /* ---- decoded code ---------------------------------------------------------
  * A slot for each halfword of a page.  `left` is the number of instructions
@@ -79,16 +79,18 @@ struct code_page {
 	uint8_t copy[MEM_PAGE];         /* what was decoded */
 };
 
-/* pc -> slot; a cache of code__enter(). */
+/* Exec contexts have their own maps from pc to code. */
+enum { XCTX_U, XCTX_S, XCTX_M, XCTX_COUNT };
+/* pc -> slot; a cache of riscv__code_enter(). */
 enum { JC_BITS = 9, JC_SIZE = 1 << JC_BITS };
 struct jc_entry {
-	uint64_t tag;                   /* pc ^ exec context; odd: empty */
+	uint64_t pc;                    /* odd: empty */
 	const struct op *op;
 };
 /* Virtual page -> decoded page. */
 enum { XTLB_BITS = 8, XTLB_SIZE = 1 << XTLB_BITS };
 struct xtlb_entry {
-	uint64_t tag;                   /* page ^ exec context; odd: empty */
+	uint64_t va;                    /* odd: empty */
 	struct code_page *page;
 };
 enum { CODE_HASH = 1024 };
@@ -99,19 +101,22 @@ struct pmp_entry {
 };
 enum { PMP_COUNT = 16, PMP_R = 1, PMP_W = 2, PMP_X = 4, PMP_L = 0x80 };
 
-struct decoder;
+struct riscv_decoder;
 struct imsic;
 
 struct riscv_hart {
 	/* Hot: reached from the hart pointer with a byte displacement. */
 	uint64_t x[33];                 /* x[32] takes what is written to x0 */
 	uint64_t pc_bias;               /* pc of op = pc_bias + (op >> 3) */
-	uint64_t xctx;                  /* exec context, xor-ed into jc tags */
+	struct jc_entry *jc;            /* of the current exec context */
 	uint8_t fs;                     /* mstatus.FS: 0 Off 1 Initial 2 Clean 3 Dirty */
-	uint8_t frm, fflags;            /* fcsr */
+	uint8_t frm;                    /* fcsr */
 	uint8_t priv;
-	uint64_t f[33];
-	struct jc_entry jc[JC_SIZE];
+	uint8_t data_priv;              /* of loads and stores: MPRV applied */
+	uint8_t fflags;                 /* fcsr */
+	uint64_t f[32];
+	uintptr_t res_host;             /* LR: host address | (size == 8); 0: none */
+	uint64_t res_value;
 
 	/* Between handlers and riscv_run. */
 	uint64_t pc;                    /* valid outside the handlers */
@@ -140,9 +145,6 @@ struct riscv_hart {
 	struct pmp_entry pmp[PMP_COUNT];
 	bool pmp_on;                    /* some entry is active */
 
-	/* LR/SC: the reservation is a place and the value that was there. */
-	bool res_valid;
-	uint64_t res_gpa, res_value;
 	bool waiting;                   /* in WFI */
 
 	/* Any thread (atomic). */
@@ -153,9 +155,9 @@ struct riscv_hart {
 	uint64_t fence_want, fence_have;
 
 	/* Code. */
-	const struct decoder *dec;
+	struct riscv_decoder *dec;
 	uint64_t epoch;
-	struct xtlb_entry xtlb[XTLB_SIZE];
+	struct xtlb_entry *xtlb;        /* of the current exec context */
 	struct code_page *hash[CODE_HASH];
 	struct code_page **pages;       /* page_count of page_limit exist */
 	unsigned page_count, page_limit, hand;
@@ -163,8 +165,11 @@ struct riscv_hart {
 	unsigned break_count;
 
 	struct riscv_config cfg;
-	unsigned tlb_mask;              /* entries in use - 1 (stress: few) */
 	struct imsic *imsic;
+	const struct mem_ram *ram;      /* the region found last, or NULL */
+	unsigned fills;                 /* stress: flush after a few */
+	struct jc_entry jcs[XCTX_COUNT][JC_SIZE];
+	struct xtlb_entry xtlbs[XCTX_COUNT][XTLB_SIZE];
 	struct tlb tlb[CTX_COUNT];
 };
 
@@ -203,14 +208,14 @@ struct riscv_hart {
 /* ---- mmu.c: slow paths.  False: h->trap_cause and h->trap_tval are set. --- */
 bool riscv__load(struct riscv_hart *h, uint64_t va, unsigned size, uint64_t *v);
 bool riscv__store(struct riscv_hart *h, uint64_t va, unsigned size, uint64_t v);
-/* Host address of an aligned, writable, atomic operand in RAM. */
-void *riscv__amo_ptr(struct riscv_hart *h, uint64_t va, unsigned size, uint64_t *gpa);
-/* The same for LR: a load. */
-void *riscv__lr_ptr(struct riscv_hart *h, uint64_t va, unsigned size, uint64_t *gpa);
-bool riscv__cbo_check(struct riscv_hart *h, uint64_t va);
-bool riscv__cbo_zero(struct riscv_hart *h, uint64_t va);
-/* Two instruction bytes. */
+/* Host address of an aligned atomic operand in RAM; acc is ACC_LOAD for LR. */
+void *riscv__atomic_ptr(struct riscv_hart *h, uint64_t va, unsigned size,
+			enum riscv_access acc);
+enum riscv_cbo { CBO_inval, CBO_clean, CBO_flush, CBO_zero };
+bool riscv__cbo(struct riscv_hart *h, enum riscv_cbo what, uint64_t va);
+/* Two instruction bytes, with every check. */
 bool riscv__fetch16(struct riscv_hart *h, uint64_t va, uint16_t *v);
+const struct mem_ram *riscv__ram(struct riscv_hart *h, uint64_t gpa);
 /* Walk for a fetch; *whole: every byte of the page may be executed. */
 bool riscv__fetch_page(struct riscv_hart *h, uint64_t va, uint64_t *gpa, bool *whole);
 void riscv__tlb_flush(struct riscv_hart *h);
@@ -229,7 +234,9 @@ void riscv__pmp_write_cfg(struct riscv_hart *h, unsigned reg, uint64_t v);
 void riscv__pmp_write_addr(struct riscv_hart *h, unsigned i, uint64_t v);
 
 /* ---- code.c ------------------------------------------------------------------- */
-struct decoder *riscv__decoder_create(void);
+/* The threaded code's special slots (interp.c). */
+op_fn riscv__op_decode, riscv__op_page_end, riscv__op_cross, riscv__op_break,
+	riscv__op_scratch_end;
 bool riscv__code_init(struct riscv_hart *h);
 void riscv__code_fini(struct riscv_hart *h);
 /* Forget pc -> slot (address spaces changed). */
@@ -241,13 +248,17 @@ void riscv__code_fence(struct riscv_hart *h);
 /* The slot for h->pc, or NULL: trap_cause set, or the page has to be
  * executed one by one (*single). */
 const struct op *riscv__code_enter(struct riscv_hart *h, bool *single);
-void riscv__code_decode_run(struct riscv_hart *h, const struct op *op);
+void riscv__code_decode_run(struct riscv_hart *h, const struct op *op, uint64_t pc);
 /* Decode the one instruction at h->pc into h->scratch.  False: trapped. */
 bool riscv__code_single(struct riscv_hart *h);
-/* Raw bits of the instruction of `op` (for tval). */
-uint32_t riscv__code_raw(const struct riscv_hart *h, const struct op *op);
+/* Raw bits of the instruction of `op`, which stands at pc (for tval). */
+uint32_t riscv__code_raw(struct riscv_hart *h, const struct op *op, uint64_t pc);
 
 /* ---- csr.c ---------------------------------------------------------------------- */
+enum riscv_csr_op { CSR_SWAP, CSR_SET, CSR_CLEAR };
+/* The whole of a CSR instruction; false: illegal instruction. */
+bool riscv__csr_op(struct riscv_hart *h, unsigned csr, uint64_t operand,
+		   enum riscv_csr_op op, bool write, uint64_t *old);
 bool riscv__csr_read(struct riscv_hart *h, unsigned csr, uint64_t *v);
 bool riscv__csr_write(struct riscv_hart *h, unsigned csr, uint64_t v);
 /* Privilege and read-only check of the number alone. */

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The interpreter: one handler for each row of insn.def and length, linked
+ * by tail calls.
+ *
+ * Counting.  A run is a straight sequence of slots; conditional branches may
+ * stand inside it, what always leaves it (jumps, CSR and system
+ * instructions) ends it.  When a run is entered, its whole length `left` is
+ * taken from n; whoever leaves in the middle gives the rest back.  When less
+ * than a run is left, the slice ends before it and riscv_run() goes on one
+ * instruction at a time, so that every budget is met exactly.  Slots with
+ * left = 0 (not decoded yet, page ends, ...) look at n themselves.
+ *
+ * The pc is not kept: a slot is 16 bytes for 2 bytes of code, so
+ * pc = pc_bias + (address of the slot >> 3).
+ */
+#include "riscv/interp.h"
+
+#include "riscv/decode.h"
+#include "riscv/fp.h"
+#if __has_include("riscv/fp_fast.h")
+#include "riscv/fp_fast.h"
+#endif
+#include "riscv/handlers.h"
+
+/* ---- leaving the threaded code ---------------------------------------------- */
+
+/* The slice is over before op; nothing of its run is counted. */
+static void op_out(OP_ARGS)
+{
+	h->pc = PC;
+	h->n = n;
+	h->cur_tlb = t;
+	h->next_op = NULL;
+}
+
+/* Go to h->pc, wherever that is. */
+static void __attribute__((noinline)) op_dispatch(OP_ARGS)
+{
+	bool single;
+
+	for (;;) {
+		h->n = n;
+		h->instret = h->icount_end - (uint64_t)n;
+		if (UNLIKELY(n <= 0 || h->leave)) {
+			h->next_op = NULL;
+			return;
+		}
+		if (h->check) {
+			h->check = false;
+			riscv__take_interrupt(h);
+		}
+		t = h->cur_tlb;
+		op = riscv__code_enter(h, &single);
+		if (op)
+			break;
+		if (single && riscv__code_single(h)) {
+			op = h->scratch;
+			break;
+		}
+		/* The fetch trapped; it counts as an instruction. */
+		riscv__trap(h, h->trap_cause, h->trap_tval);
+		n--;
+	}
+	h->pc_bias = h->pc - ((uintptr_t)op >> 3);
+	ENTER(op);
+}
+
+/* The instruction failed with trap_cause and trap_tval. */
+static void __attribute__((noinline)) op_trap(OP_ARGS)
+{
+	REFUND();
+	h->pc = PC;
+	h->instret = h->icount_end - (uint64_t)n;
+	if (h->trap_cause == TRAP_ILLEGAL)
+		h->trap_tval = riscv__code_raw(h, op, h->pc);
+	riscv__trap(h, h->trap_cause, h->trap_tval);
+	TAIL(op_dispatch(h, op, n, t));
+}
+
+static void __attribute__((noinline)) op_illegal(OP_ARGS)
+{
+	h->trap_cause = TRAP_ILLEGAL;
+	TAIL(op_trap(h, op, n, t));
+}
+
+/* A taken branch or jump to another page. */
+static void op_jump_out(OP_ARGS)
+{
+	const uint64_t to = PC + IMM;
+
+	REFUND();
+	ENTER_PC(to);
+}
+
+/* ---- special slots: left = 0 --------------------------------------------------- */
+
+void riscv__op_decode(OP_ARGS)
+{
+	if (n <= 0)
+		TAIL(op_out(h, op, n, t));
+	riscv__code_decode_run(h, op, PC);
+	ENTER(op);
+}
+
+void riscv__op_page_end(OP_ARGS)
+{
+	h->pc = PC;
+	TAIL(op_dispatch(h, op, n, t));
+}
+
+/* An instruction that is executed alone: it crosses the page's end, or the
+ * run before it has the greatest length. */
+void riscv__op_cross(OP_ARGS)
+{
+	if (n <= 0)
+		TAIL(op_out(h, op, n, t));
+	h->pc = PC;
+	if (riscv__code_single(h)) {
+		op = h->scratch;
+		h->pc_bias = h->pc - ((uintptr_t)op >> 3);
+		ENTER(op);
+	}
+	n--;
+	h->instret = h->icount_end - (uint64_t)n;
+	riscv__trap(h, h->trap_cause, h->trap_tval);
+	TAIL(op_dispatch(h, op, n, t));
+}
+
+void riscv__op_break(OP_ARGS)
+{
+	if (n <= 0)
+		TAIL(op_out(h, op, n, t));
+	h->pc = PC;
+	for (unsigned i = 0; i < h->break_count; i++) {
+		if (h->breaks[i] == h->pc) {
+			h->leave = true;
+			h->exit = RISCV_EXIT_BREAK;
+			TAIL(op_dispatch(h, op, n, t));
+		}
+	}
+	TAIL(riscv__op_cross(h, op, n, t)); /* another address with the same offset */
+}
+
+void riscv__op_scratch_end(OP_ARGS)
+{
+	h->pc = PC;
+	TAIL(op_dispatch(h, op, n, t));
+}
+
+/* ---- atomics ------------------------------------------------------------------- */
+
+#define AMO_FETCH(OP, builtin)                                                 \
+	AMO_FETCH1(OP, builtin, S8) AMO_FETCH1(OP, builtin, S16)               \
+	AMO_FETCH1(OP, builtin, S32) AMO_FETCH1(OP, builtin, U64)
+#define AMO_FETCH1(OP, builtin, T)                                             \
+	static inline uint64_t amo_##OP##_##T(void *p, uint64_t v)             \
+	{                                                                      \
+		return builtin((TYPE_##T *)p, (TYPE_##T)v, __ATOMIC_SEQ_CST);  \
+	}
+AMO_FETCH(ADD, __atomic_fetch_add)
+AMO_FETCH(SWAP, __atomic_exchange_n)
+AMO_FETCH(XOR, __atomic_fetch_xor)
+AMO_FETCH(AND, __atomic_fetch_and)
+AMO_FETCH(OR, __atomic_fetch_or)
+
+#define AMO_CHOOSE(OP, keep) AMO_CHOOSE1(OP, keep, S8, int8_t) AMO_CHOOSE1(OP, keep, S16, int16_t) \
+	AMO_CHOOSE1(OP, keep, S32, int32_t) AMO_CHOOSE1(OP, keep, U64, int64_t)
+#define AMO_CHOOSE1(OP, keep, T, S)                                            \
+	static inline uint64_t amo_##OP##_##T(void *p, uint64_t v)             \
+	{                                                                      \
+		typedef TYPE_##T U;                                            \
+		typedef S I __attribute__((unused));                           \
+		U old = __atomic_load_n((U *)p, __ATOMIC_RELAXED), b = (U)v;   \
+		do {                                                           \
+		} while (!__atomic_compare_exchange_n((U *)p, &old, (keep) ? old : b, \
+				true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));    \
+		return old;                                                    \
+	}
+AMO_CHOOSE(MIN, (I)old < (I)b)
+AMO_CHOOSE(MAX, (I)old > (I)b)
+AMO_CHOOSE(MINU, old < b)
+AMO_CHOOSE(MAXU, old > b)
+
+/* AMOCAS.Q: register pairs, of which x0's is zero and is not written.
+ * Without a 16-byte compare-and-swap in the instruction set that we are
+ * built for, the compiler's library does it. */
+static void __attribute__((noinline)) amo_cas_pair(struct riscv_hart *h, const struct op *op, void *p)
+{
+	unsigned d = (unsigned)op->imm, s = op->rs2;
+	unsigned __int128 want, put, *m = p;
+
+	want = d ? (unsigned __int128)h->x[d + 1] << 64 | h->x[d] : 0;
+	put = s ? (unsigned __int128)h->x[s + 1] << 64 | h->x[s] : 0;
+	want = riscv__cas128(m, want, put);
+	if (d) {
+		h->x[d] = (uint64_t)want;
+		h->x[d + 1] = (uint64_t)(want >> 64);
+	}
+}
+
+/* ---- the rows --------------------------------------------------------------------- */
+
+#define INSN(name, pattern, format, ext, ...)                                  \
+	static inline __attribute__((always_inline)) void                      \
+	body_##name(OP_ARGS, const unsigned len, const bool alt, op_fn *slow)  \
+	{                                                                      \
+		(void)alt, (void)slow;                                         \
+		__VA_ARGS__                                                    \
+		GO(op + len, n);                                               \
+	}                                                                      \
+	static void alt4_##name(OP_ARGS) { body_##name(h, op, n, t, 2, true, NULL); } \
+	static void alt2_##name(OP_ARGS) { body_##name(h, op, n, t, 1, true, NULL); } \
+	static void fast4_##name(OP_ARGS) { body_##name(h, op, n, t, 2, false, alt4_##name); } \
+	static void fast2_##name(OP_ARGS) { body_##name(h, op, n, t, 1, false, alt2_##name); }
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#include "riscv/insn.def"
+#pragma GCC diagnostic pop
+
+op_fn *const riscv__handlers[INSN_COUNT][4] = {
+	[INSN_illegal] = { op_illegal, op_illegal, op_illegal, op_illegal },
+#define INSN(name, ...) \
+	[INSN_##name] = { fast2_##name, fast4_##name, alt2_##name, alt4_##name },
+#include "riscv/insn.def"
+};
+
+/* ---- running ------------------------------------------------------------------------ */
+
+static void run_threaded(struct riscv_hart *h)
+{
+#if RISCV_TAILCALLS
+	op_dispatch(h, NULL, h->n, h->cur_tlb);
+#else
+	op_dispatch(h, NULL, h->n, h->cur_tlb);
+	while (h->next_op) {
+		const struct op *op = h->next_op;
+
+		op->fn(h, op, h->n, h->cur_tlb);
+	}
+#endif
+	h->instret = h->icount_end - (uint64_t)h->n;
+}
+
+/* Execute at most `slice` instructions; fewer when less than a run is left. */
+void riscv__run_slice(struct riscv_hart *h, uint64_t slice)
+{
+	h->icount_end = h->instret + slice;
+	h->n = (int64_t)slice;
+	run_threaded(h);
+}
+
+/* Execute one instruction, also where a breakpoint is. */
+void riscv__run_one(struct riscv_hart *h)
+{
+	const struct op *op = h->scratch;
+
+	h->icount_end = h->instret + 1;
+	h->n = 1;
+	if (h->check) {
+		h->check = false;
+		riscv__take_interrupt(h);
+	}
+	if (!riscv__code_single(h)) {
+		riscv__trap(h, h->trap_cause, h->trap_tval);
+		h->instret++;
+		return;
+	}
+	h->pc_bias = h->pc - ((uintptr_t)op >> 3);
+	h->n = 0;
+	op->fn(h, op, 0, h->cur_tlb);
+#if !RISCV_TAILCALLS
+	while (h->next_op) {
+		op = h->next_op;
+		op->fn(h, op, h->n, h->cur_tlb);
+	}
+#endif
+	h->instret = h->icount_end - (uint64_t)h->n;
+}
