@@ -2,12 +2,16 @@
 /*
  * A channel over two file descriptors.  They may be shared with other
  * processes (a terminal), so O_NONBLOCK is not set: each transfer polls
- * first.  A write that poll allows can still block on a terminal when it is
- * large, so writes are cut to a small size.
+ * first.  A write that poll allows can still block on a terminal whose reader
+ * stalls: there the output side is opened anew, nonblocking, which leaves the
+ * shared description alone.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -106,6 +110,21 @@ static const struct chan_ops fd_ops = {
 	.read = fd_read, .write = fd_write, .want = fd_want, .destroy = fd_destroy,
 };
 
+/* A nonblocking description of our own where the file has no position
+ * (terminal, pipe), else a duplicate. */
+static int own_output(int fd)
+{
+	char path[32];
+	struct stat st;
+	int own = -1;
+
+	if (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) || isatty(fd))) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	}
+	return own >= 0 ? own : dup(fd);
+}
+
 /* epoll watches a file description once per descriptor number, so both
  * sides get a duplicate: input and output may be one terminal. */
 struct chan *chan_fd_create(struct loop *l, int in_fd, int out_fd, struct err *e)
@@ -118,7 +137,7 @@ struct chan *chan_fd_create(struct loop *l, int in_fd, int out_fd, struct err *e
 	}
 	f->chan.ops = &fd_ops;
 	f->in = in_fd < 0 ? -1 : dup(in_fd);
-	f->out = out_fd < 0 ? -1 : dup(out_fd);
+	f->out = out_fd < 0 ? -1 : own_output(out_fd);
 	if ((in_fd >= 0 && f->in < 0) || (out_fd >= 0 && f->out < 0)) {
 		err_sys(e, "channel");
 		goto fail;
