@@ -19,7 +19,8 @@ LIBS_OPTIONAL := fdt:libfdt slirp:slirp zlib:zlib lzma:liblzma zstd:libzstd \
 	archive:libarchive curl:libcurl json:json-c seccomp:libseccomp cap:libcap
 # libfdt of Debian ships no .pc file
 have_pc   = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
-have_fdt := $(shell printf '\#include <libfdt.h>\nint main(void){return fdt_check_header(0);}' | \
+hash     := \#
+have_fdt := $(shell printf '$(hash)include <libfdt.h>\nint main(void){return fdt_check_header(0);}' | \
 	$(CC) -x c - -lfdt -o /dev/null 2>/dev/null && echo y)
 lib_name  = $(word 1,$(subst :, ,$(1)))
 lib_pc    = $(word 2,$(subst :, ,$(1)))
