@@ -17,20 +17,23 @@ PKG_CONFIG ?= $(if $(CROSS),$(CROSS)-pkg-config,pkg-config)
 # Optional libraries: HAVE_<NAME> is defined for each that is found.
 LIBS_OPTIONAL := fdt:libfdt slirp:slirp zlib:zlib lzma:liblzma zstd:libzstd \
 	archive:libarchive curl:libcurl json:json-c seccomp:libseccomp cap:libcap
-# libfdt of Debian ships no .pc file
+# Debian's libfdt has no .pc file and libslirp's asks for glib's: try them.
 have_pc   = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
 hash     := \#
-have_fdt := $(shell printf '$(hash)include <libfdt.h>\nint main(void){return fdt_check_header(0);}' | \
-	$(CC) -x c - -lfdt -o /dev/null 2>/dev/null && echo y)
+try_lib   = $(shell printf '$(hash)include <$(1)>\nint main(void){return !&$(2);}' | \
+	$(CC) $(4) -x c - $(3) -o /dev/null 2>/dev/null && echo y)
+INC_SLIRP := -isystem /usr/include/slirp
+have_fdt   := $(call try_lib,libfdt.h,fdt_check_header,-lfdt)
+have_slirp := $(call try_lib,libslirp.h,slirp_new,-lslirp,$(INC_SLIRP))
 lib_name  = $(word 1,$(subst :, ,$(1)))
 lib_pc    = $(word 2,$(subst :, ,$(1)))
-FOUND    := $(foreach l,$(LIBS_OPTIONAL),$(if $(filter fdt,$(call lib_name,$(l))),$(if $(have_fdt),$(l)),$(if $(call have_pc,$(call lib_pc,$(l))),$(l))))
+FOUND    := $(foreach l,$(LIBS_OPTIONAL),$(if $(filter fdt slirp,$(call lib_name,$(l))),$(if $(have_$(call lib_name,$(l))),$(l)),$(if $(call have_pc,$(call lib_pc,$(l))),$(l))))
 MISSING  := $(filter-out $(FOUND),$(LIBS_OPTIONAL))
-FOUND_PC := $(foreach l,$(filter-out fdt:%,$(FOUND)),$(call lib_pc,$(l)))
+FOUND_PC := $(foreach l,$(filter-out fdt:% slirp:%,$(FOUND)),$(call lib_pc,$(l)))
 upper     = $(shell echo $(1) | tr a-z A-Z)
 DEFS     := $(foreach l,$(FOUND),-DHAVE_$(call upper,$(call lib_name,$(l))))
-LIBS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --libs $(FOUND_PC))) $(if $(have_fdt),-lfdt) -pthread -lm
-INCS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --cflags $(FOUND_PC)))
+LIBS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --libs $(FOUND_PC))) $(if $(have_fdt),-lfdt) $(if $(have_slirp),-lslirp) -pthread -lm
+INCS     := $(if $(FOUND_PC),$(shell $(PKG_CONFIG) --cflags $(FOUND_PC))) $(if $(have_slirp),$(INC_SLIRP))
 
 VERSION  := 0.1.0
 FLAGS.release := -O2 -g -DNDEBUG -fno-plt
