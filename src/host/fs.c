@@ -6,6 +6,7 @@
 #include "host/fs.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -20,10 +21,9 @@
 /* Whether this process may do what NATIVE owners need. */
 static bool may_native(void)
 {
-	static const unsigned need[] = { 0 /* CHOWN */, 1 /* DAC_OVERRIDE */,
-					 3 /* FOWNER */, 6 /* SETGID */, 7 /* SETUID */ };
-	struct { uint32_t version; int pid; } hdr = { 0x20080522, 0 };
-	struct { uint32_t effective, permitted, inheritable; } cap[2] = { { 0, 0, 0 } };
+	static const unsigned need[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER };
+	struct __user_cap_header_struct hdr = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct cap[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 } };
 
 	if (geteuid() || syscall(SYS_capget, &hdr, cap))
 		return false;

@@ -25,9 +25,9 @@
  * any file of the host, and they do not respect the root.)
  *
  * Owners.  NATIVE (the default as root): uid and gid of the guest are those of
- * the host; objects are made with the caller's ids from the first moment on
- * (setfsuid and setfsgid of the calling thread, so the process must keep
- * CAP_SETUID, CAP_SETGID, CAP_CHOWN, CAP_FOWNER, CAP_DAC_OVERRIDE).
+ * the host.  What a guest makes is at first the process's, with no rights for
+ * others, and then given to the caller by its descriptor; the process must
+ * keep CAP_CHOWN, CAP_FOWNER, CAP_FSETID and CAP_DAC_OVERRIDE.
  * MAPPED (the default otherwise): every object belongs to the host's user.
  * His files appear as owned by options.uid/gid (0: guest root), those of
  * others as 65534, and chown, and chmod of what the host's user cannot or

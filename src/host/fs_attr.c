@@ -17,8 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -333,56 +331,65 @@ void fs__kill_suid(struct host_fs *fs, int fd)
 	set_owner_mode(fs, fd, HOST_FS_KILL_SUID, &none);
 }
 
-int fs__set_new(struct host_fs *fs, int dirfd, int fd, uint32_t mode,
+/* Whether st is what we just made in dirfd: ours, of that type, with one name
+ * and not older than the call (or, where a file server's clock is behind, than
+ * the last change of the directory).  Somebody on the host who may write to
+ * the directory could have put another object in its place, and it is about
+ * to change owner. */
+static bool is_new(const struct host_fs *fs, int dirfd, const struct statx *st,
+		   uint32_t mode, int64_t since)
+{
+	int64_t born = st->stx_btime.tv_sec;
+	struct statx dst;
+
+	if ((st->stx_mode ^ mode) & S_IFMT || st->stx_uid != fs->host_uid)
+		return false;
+	if (!S_ISDIR(mode) && st->stx_nlink != 1)
+		return false;
+	if (!(st->stx_mask & STATX_BTIME) || born >= since)
+		return true;
+	return !fs__stat(dirfd, &dst) && born + 1 >= dst.stx_ctime.tv_sec;
+}
+
+/* NATIVE: it was made as the process's user and becomes the caller's.  A
+ * directory with S_ISGID has given it its group (and bit) already. */
+static int chown_new(int dirfd, int fd, struct statx *st, const struct overlay *o)
+{
+	uint32_t gid = o->gid;
+	struct statx dst;
+
+	if (gid != st->stx_gid && !fs__stat(dirfd, &dst) && dst.stx_mode & S_ISGID)
+		gid = st->stx_gid;
+	if (o->uid == st->stx_uid && gid == st->stx_gid)
+		return 0;
+	/* -1 would mean: leave as it is. */
+	if (o->uid == UINT32_MAX || gid == UINT32_MAX)
+		return -EINVAL;
+	if (fchownat(fd, "", o->uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -errno;
+	return fs__stat(fd, st);
+}
+
+int fs__set_new(struct host_fs *fs, int dirfd, int fd, uint32_t mode, int64_t since,
 		const struct host_fs_cred *c)
 {
 	struct overlay o = { c->uid, c->gid, mode & 07777 }, up;
 	struct statx st, dst;
 	int r = fs__stat(fd, &st);
 
-	/* Not what was just made: somebody on the host took its place. */
-	if (r || (st.stx_mode ^ mode) & S_IFMT)
+	if (r || !is_new(fs, dirfd, &st, mode, since))
 		return r;
 	if (fs->o.owner == HOST_FS_NATIVE) {
-		if (S_ISDIR(st.stx_mode))
-			o.mode |= st.stx_mode & S_ISGID;        /* inherited */
+		o.mode |= S_ISDIR(mode) ? st.stx_mode & S_ISGID : 0;
+		r = chown_new(dirfd, fd, &st, &o);
 	} else if (!fs__stat(dirfd, &dst) && overlay_read(fs, dirfd, &dst, &up) &&
 		   up.mode & S_ISGID) {
 		o.gid = up.gid;
 		o.mode |= S_ISDIR(mode) ? S_ISGID : 0;
 	}
-	if (!S_ISLNK(mode))
+	if (!r && !S_ISLNK(mode))
 		r = set_mode(fs, fd, &st, o.mode);
 	return r ? r : overlay_write(fs, fd, &o);
-}
-
-/* ---- the guest's user ------------------------------------------------------------- */
-
-static int set_fsids(uint32_t uid, uint32_t gid)
-{
-	syscall(SYS_setfsgid, gid);
-	syscall(SYS_setfsuid, uid);
-	return (uint32_t)syscall(SYS_setfsuid, -1) == uid &&
-	       (uint32_t)syscall(SYS_setfsgid, -1) == gid ? 0 : -EPERM;
-}
-
-int fs__become(struct host_fs *fs, const struct host_fs_cred *c)
-{
-	if (fs->o.owner != HOST_FS_NATIVE || (!c->uid && !c->gid))
-		return 0;
-	if (c->uid == UINT32_MAX || c->gid == UINT32_MAX)
-		return -EINVAL;
-	if (set_fsids(c->uid, c->gid)) {
-		fs__unbecome(fs, c);
-		return -EPERM;
-	}
-	return 0;
-}
-
-void fs__unbecome(struct host_fs *fs, const struct host_fs_cred *c)
-{
-	if (fs->o.owner == HOST_FS_NATIVE && (c->uid || c->gid))
-		set_fsids(fs->host_uid, fs->host_gid);
 }
 
 /* ---- extended attributes ------------------------------------------------------------ */

@@ -128,15 +128,13 @@ static inline host_fs_node fs__node_id(const struct fs_node *n)
 /* fs_attr.c */
 int fs__attr(struct host_fs *fs, int fd, const struct statx *st, struct host_fs_attr *a);
 int fs__node_attr(struct host_fs *fs, const struct fs_node *n, struct host_fs_attr *a);
-/* Owner and mode (with its type) of a new object in dirfd that fd holds. */
-int fs__set_new(struct host_fs *fs, int dirfd, int fd, uint32_t mode,
+/* Owner and mode (with its type) of a new object in dirfd that fd holds; it was
+ * made not before `since` (seconds). */
+int fs__set_new(struct host_fs *fs, int dirfd, int fd, uint32_t mode, int64_t since,
 		const struct host_fs_cred *c);
 void fs__kill_suid(struct host_fs *fs, int fd);
 /* Open the object of an O_PATH fd, which is known to be a file or directory. */
 int fs__reopen(struct host_fs *fs, int fd, int flags);
-/* Become the guest's user for what this thread creates, and back. */
-int fs__become(struct host_fs *fs, const struct host_fs_cred *c);
-void fs__unbecome(struct host_fs *fs, const struct host_fs_cred *c);
 
 /* fs_file.c */
 int fs__file_get(struct host_fs *fs, host_fs_handle h, struct fs_file **out);

@@ -2,8 +2,7 @@
 /*
  * Operations of the file service on names: create, remove, rename, link.
  * Each is one *at() call of the host with one checked name; none follows a
- * link.  Creation happens with the guest's user (fs__become); what the host's
- * umask took away is given back afterwards.
+ * link.  What is created gets its owner and mode afterwards, by its descriptor.
  */
 #include "host/fs_int.h"
 
@@ -12,25 +11,19 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/bits.h"
 
-/* The object that was just made as name in d: attributes and a node. */
-static int adopt_new(struct host_fs *fs, struct fs_node *d, const char *name,
-		     uint32_t mode, const struct host_fs_cred *c, host_fs_node *out,
-		     struct host_fs_attr *attr)
+/* The object that fd (consumed) holds, name in d: attributes and a node. */
+static int adopt_fd(struct host_fs *fs, struct fs_node *d, const char *name, int fd,
+		    host_fs_node *out, struct host_fs_attr *attr)
 {
 	struct statx st;
-	int fd, r = fs__walk(fs, d->fd, name, &fd, &st);
+	int r = fs__stat(fd, &st);
 
-	if (r)
-		return r;
-	if (c)
-		r = fs__set_new(fs, d->fd, fd, mode, c);
-	if (!r)
-		r = fs__stat(fd, &st);
 	if (!r)
 		r = fs__attr(fs, fd, &st, attr);
 	if (r) {
@@ -40,22 +33,66 @@ static int adopt_new(struct host_fs *fs, struct fs_node *d, const char *name,
 	return fs__node_add(fs, d, name, fd, &st, out);
 }
 
+static int adopt(struct host_fs *fs, struct fs_node *d, const char *name,
+		 host_fs_node *out, struct host_fs_attr *attr)
+{
+	struct statx st;
+	int fd, r = fs__walk(fs, d->fd, name, &fd, &st);
+
+	return r ? r : adopt_fd(fs, d, name, fd, out, attr);
+}
+
+/* ---- creation ------------------------------------------------------------------ */
+
+static int64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+	return ts.tv_sec;
+}
+
+/* Permissions to begin with: nobody else's until the owner is right. */
+static uint32_t first_mode(const struct host_fs *fs, uint32_t mode,
+			   const struct host_fs_cred *c)
+{
+	if (fs->o.owner == HOST_FS_MAPPED ||
+	    (c->uid == fs->host_uid && c->gid == fs->host_gid))
+		return mode & 0777;
+	return mode & 0700;
+}
+
+/* What was just made as name in d gets its owner and mode. */
+static int adopt_new(struct host_fs *fs, struct fs_node *d, const char *name, uint32_t mode,
+		     int64_t since, const struct host_fs_cred *c, host_fs_node *out,
+		     struct host_fs_attr *attr)
+{
+	struct statx st;
+	int fd, r = fs__walk(fs, d->fd, name, &fd, &st);
+
+	if (r)
+		return r;
+	r = fs__set_new(fs, d->fd, fd, mode, since, c);
+	if (!r)
+		return adopt_fd(fs, d, name, fd, out, attr);
+	close(fd);
+	unlinkat(d->fd, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0);
+	return r;
+}
+
 int host_fs_mkdir(struct host_fs *fs, host_fs_node dir, const char *name, uint32_t mode,
 		  const struct host_fs_cred *c, host_fs_node *out,
 		  struct host_fs_attr *attr)
 {
 	struct fs_node *d;
+	int64_t since = now();
 	int r = fs->o.readonly ? -EROFS : fs__dir_get(fs, dir, name, &d);
 
 	if (r)
 		return r;
-	r = fs__become(fs, c);
-	if (!r) {
-		r = mkdirat(d->fd, name, mode & 0777) ? -errno : 0;
-		fs__unbecome(fs, c);
-	}
+	r = mkdirat(d->fd, name, first_mode(fs, mode, c)) ? -errno : 0;
 	if (!r)
-		r = adopt_new(fs, d, name, S_IFDIR | (mode & 01777), c, out, attr);
+		r = adopt_new(fs, d, name, S_IFDIR | (mode & 01777), since, c, out, attr);
 	fs__node_put(fs, d);
 	return r;
 }
@@ -66,6 +103,7 @@ int host_fs_mknod(struct host_fs *fs, host_fs_node dir, const char *name, uint32
 {
 	uint32_t fmt = mode & S_IFMT ? mode & S_IFMT : S_IFREG;
 	bool dev = fmt == S_IFCHR || fmt == S_IFBLK;
+	int64_t since = now();
 	struct fs_node *d;
 	int r;
 
@@ -80,15 +118,11 @@ int host_fs_mknod(struct host_fs *fs, host_fs_node dir, const char *name, uint32
 	r = fs__dir_get(fs, dir, name, &d);
 	if (r)
 		return r;
-	r = fs__become(fs, c);
-	if (!r) {
-		r = mknodat(d->fd, name, fmt | (mode & 0777),
-			    makedev(rdev >> 8 & 0xfff, (rdev & 0xff) | (rdev >> 12 & 0xfff00)));
-		r = r ? -errno : 0;
-		fs__unbecome(fs, c);
-	}
+	r = mknodat(d->fd, name, fmt | first_mode(fs, mode, c),
+		    makedev(rdev >> 8 & 0xfff, (rdev & 0xff) | (rdev >> 12 & 0xfff00)));
+	r = r ? -errno : 0;
 	if (!r)
-		r = adopt_new(fs, d, name, fmt | (mode & 07777), c, out, attr);
+		r = adopt_new(fs, d, name, fmt | (mode & 07777), since, c, out, attr);
 	fs__node_put(fs, d);
 	return r;
 }
@@ -97,6 +131,7 @@ int host_fs_symlink(struct host_fs *fs, host_fs_node dir, const char *name,
 		    const char *target, const struct host_fs_cred *c,
 		    host_fs_node *out, struct host_fs_attr *attr)
 {
+	int64_t since = now();
 	struct fs_node *d;
 	int r;
 
@@ -107,13 +142,9 @@ int host_fs_symlink(struct host_fs *fs, host_fs_node dir, const char *name,
 	r = fs__dir_get(fs, dir, name, &d);
 	if (r)
 		return r;
-	r = fs__become(fs, c);
-	if (!r) {
-		r = symlinkat(target, d->fd, name) ? -errno : 0;
-		fs__unbecome(fs, c);
-	}
+	r = symlinkat(target, d->fd, name) ? -errno : 0;
 	if (!r)
-		r = adopt_new(fs, d, name, S_IFLNK | 0777, c, out, attr);
+		r = adopt_new(fs, d, name, S_IFLNK | 0777, since, c, out, attr);
 	fs__node_put(fs, d);
 	return r;
 }
@@ -157,7 +188,7 @@ int host_fs_link(struct host_fs *fs, host_fs_node node, host_fs_node dir,
 		fs__node_put(fs, n);
 	}
 	if (!r)
-		r = adopt_new(fs, d, name, 0, NULL, &out, attr);
+		r = adopt(fs, d, name, &out, attr);
 	if (!r && out != node) {
 		/* Replaced on the host meanwhile: not the guest's node. */
 		host_fs_forget(fs, out, 1);
@@ -244,19 +275,21 @@ int host_fs_rename(struct host_fs *fs, host_fs_node dir, const char *name,
 	return r;
 }
 
-/* Make name in d as a new file and open it; -EEXIST when it is there. */
+/* Make name in d as a new file; -EEXIST when it is there. */
 static int create_new(struct host_fs *fs, struct fs_node *d, const char *name,
-		      uint32_t mode, int oflags, const struct host_fs_cred *c)
+		      uint32_t mode, const struct host_fs_cred *c)
 {
-	int fd, r = fs__become(fs, c);
+	int64_t since = now();
+	int r, fd = openat(d->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			   first_mode(fs, mode, c));
 
+	if (fd < 0)
+		return errno == EMFILE ? -ENFILE : -errno;
+	r = fs__set_new(fs, d->fd, fd, S_IFREG | (mode & 07777), since, c);
+	close(fd);
 	if (r)
-		return r;
-	fd = openat(d->fd, name, oflags | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    fs->o.owner == HOST_FS_MAPPED ? (mode & 0777) | 0600 : mode & 0777);
-	r = fd < 0 ? -errno : fd;
-	fs__unbecome(fs, c);
-	return r == -EMFILE ? -ENFILE : r;
+		unlinkat(d->fd, name, 0);
+	return r;
 }
 
 static int oflags_of(unsigned flags)
@@ -304,25 +337,21 @@ int host_fs_create_file(struct host_fs *fs, host_fs_node dir, const char *name,
 			host_fs_node *out, struct host_fs_attr *attr, host_fs_handle *h)
 {
 	struct fs_node *d;
-	int fd, r = fs->o.readonly ? -EROFS : fs__dir_get(fs, dir, name, &d);
+	bool old = false;
+	int r = fs->o.readonly ? -EROFS : fs__dir_get(fs, dir, name, &d);
 
 	if (r)
 		return r;
-	fd = create_new(fs, d, name, mode, oflags_of(flags & ~(unsigned)HOST_FS_TRUNC), c);
-	if (fd >= 0) {
-		r = adopt_new(fs, d, name, S_IFREG | (mode & 07777), c, out, attr);
-		/* The name may hold something else by now: open what was found. */
-		close(fd);
-	} else if (fd == -EEXIST && !(flags & HOST_FS_EXCL)) {
-		r = adopt_new(fs, d, name, 0, NULL, out, attr);
-	} else {
-		r = fd;
-	}
+	r = create_new(fs, d, name, mode, c);
+	old = r == -EEXIST && !(flags & HOST_FS_EXCL);
+	/* The name may hold something else by now: what is found is opened. */
+	if (!r || old)
+		r = adopt(fs, d, name, out, attr);
 	fs__node_put(fs, d);
 	if (r)
 		return r;
 	r = host_fs_open(fs, *out, flags, h, NULL);
-	if (!r && flags & HOST_FS_TRUNC && fd == -EEXIST)
+	if (!r && old && flags & HOST_FS_TRUNC)
 		r = host_fs_getattr(fs, *out, attr);
 	if (r)
 		host_fs_forget(fs, *out, 1);
