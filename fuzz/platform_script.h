@@ -41,6 +41,16 @@ static const struct ps_place {
 	{ 0x40000000, 0x10000 },
 	{ 0x400000000, 0x10000 },
 	{ 0, UINT64_MAX },
+	{ 0x0e000000, APLIC_SIZE },
+	{ 0x0e000000, 0x180 },
+	{ 0x0e001b00, 0x508 },
+	{ 0x0e003000, 0x180 },
+	{ 0x0d000000, 0x180 },
+	{ 0x0d001b00, 0x508 },
+	{ 0x0d003000, 0x180 },
+	{ 0x0d004000, 0x40 },
+	{ 0x24000000, PS_HARTS * IMSIC_STRIDE },
+	{ 0x28000000, PS_HARTS * IMSIC_STRIDE },
 };
 
 struct ps_byte_source {
@@ -107,6 +117,7 @@ struct ps {
 	struct ps_peer peer;
 	struct uart *uart;
 	struct plic *plic;
+	struct aplic *aplic;
 	struct pci_func *func[2];
 	uint64_t time;
 };
@@ -170,6 +181,13 @@ static bool ps_bar_write(void *ctx, uint64_t off, unsigned width, uint64_t val)
 	return true;
 }
 
+static void ps_message(void *ctx, unsigned hart, bool m, uint32_t id)
+{
+	(void)ctx, (void)m;
+	if (hart >= PS_HARTS || !id || id > IMSIC_IDS)
+		abort();
+}
+
 static void ps_must(bool ok, const char *what)
 {
 	if (ok)
@@ -198,6 +216,20 @@ static void ps_add_pci(struct ps *s)
 	}
 }
 
+static void ps_add_aia(struct ps *s)
+{
+	struct imsic_ops ops = { ps_message, s };
+	struct aplic_desc d = {
+		.harts = PS_HARTS, .has_m = true, .base_m = GPA(0xe000000),
+		.base_s = GPA(0xd000000), .output = ps_output, .ctx = s,
+	};
+
+	d.imsic_m = imsic_create(&s->host, GPA(0x24000000), PS_HARTS, true, &ops, NULL);
+	d.imsic_s = imsic_create(&s->host, GPA(0x28000000), PS_HARTS, false, &ops, NULL);
+	ps_must(d.imsic_m && d.imsic_s, "imsic");
+	ps_must((s->aplic = aplic_create(&s->host, &d, NULL)), "aplic");
+}
+
 static void ps_init(struct ps *s)
 {
 	static const struct chan_ops peer = { ps_peer_read, ps_peer_write, ps_peer_want,
@@ -222,6 +254,7 @@ static void ps_init(struct ps *s)
 	ps_must(rtc_create(h, GPA(0x101000), plic_irq(s->plic, 11), NULL), "rtc");
 	ps_must(syscon_create(h, GPA(0x100000), ps_finish, NULL, NULL), "syscon");
 	ps_add_pci(s);
+	ps_add_aia(s);
 	vm_host_reset(h);
 }
 
@@ -278,11 +311,14 @@ static void ps_snapshot(struct ps *s, struct ps_byte_source *src, unsigned damag
 static void ps_access(struct ps *s, struct ps_byte_source *src, bool write)
 {
 	unsigned sel = (unsigned)ps_get(src, 1), width = 1u << (sel >> 4 & 3);
-	const struct ps_place *p = &ps_places[(sel & 15) % ARRAY_LEN(ps_places)];
+	unsigned place = (unsigned)ps_get(src, 1);
+	const struct ps_place *p = &ps_places[place % ARRAY_LEN(ps_places)];
 	uint64_t off = ps_get(src, p->size > 0x10000 ? p->size > 0x1000000 ? 8 : 3 : 2);
 	uint64_t a = p->base + off % p->size, v;
 
-	if (!(sel & 0x80)) /* mostly aligned */
+	if (sel & 8) /* what most registers take */
+		width = 4;
+	if (!(sel & 0x80))
 		a = align_down(a, width);
 	if (write)
 		mem_mmio_write(s->host.mem, GPA(a), width, ps_get(src, sel & 0x40 ? 8 : 1));
@@ -294,7 +330,10 @@ static void ps_device(struct ps *s, struct ps_byte_source *src)
 {
 	unsigned what = (unsigned)ps_get(src, 1);
 	struct pci_func *f = s->func[what & 1];
-	struct vm_irq irq = plic_irq(s->plic, 40 + ps_get(src, 1) % 56);
+	unsigned source = (unsigned)ps_get(src, 1);
+	/* Only lines that no device of the script owns. */
+	struct vm_irq irq = source & 0x80 ? aplic_irq(s->aplic, 1 + (source & 0x7f) % 95) :
+		plic_irq(s->plic, 40 + source % 56);
 
 	lock_take(s->host.io);
 	switch (what >> 1 & 3) {

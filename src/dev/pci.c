@@ -347,6 +347,13 @@ struct pci_func *pci_func_add(struct pci_bus *b, const struct pci_func_desc *d, 
 
 /* ---- life and state -------------------------------------------------------------------- */
 
+/* Whatever the controller was told before. */
+static void drive_lines(struct pci_bus *b)
+{
+	for (unsigned i = 0; i < 4; i++)
+		vm_irq_set(&b->intx[i], b->users[i] != 0);
+}
+
 static void reset_func(struct pci_func *f)
 {
 	memcpy(f->config, f->initial, PCI__CONFIG);
@@ -363,6 +370,7 @@ static void pci_reset(struct vm_dev *d)
 	for (unsigned i = 0; i < SLOTS; i++)
 		if (b->func[i])
 			reset_func(b->func[i]);
+	drive_lines(b);
 }
 
 static uint32_t slot_mask(const struct pci_bus *b)
@@ -425,8 +433,7 @@ static void pci_load(struct vm_dev *d, struct ser_reader *r)
 			if (b->func[i])
 				load_func(b->func[i], r);
 	ser_close(r);
-	for (unsigned i = 0; i < 4; i++)
-		vm_irq_set(&b->intx[i], b->users[i] != 0);
+	drive_lines(b);
 }
 
 static void pci_destroy(struct vm_dev *d)
