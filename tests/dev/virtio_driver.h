@@ -359,11 +359,13 @@ static inline void split_publish(struct drv *d, struct ring *r, unsigned head)
 static inline int split_add(struct drv *d, struct ring *r, const struct buf *b, unsigned nout,
 			    unsigned n, bool indirect)
 {
-	unsigned head = r->free[r->nfree - 1], need = indirect ? 1 : n;
-	uint64_t table = indirect ? indirect_table(d, r, head) : r->area[S_DESC];
+	unsigned head, need = indirect ? 1 : n;
+	uint64_t table;
 
 	if (r->nfree < need)
 		return -1;
+	head = r->free[r->nfree - 1];
+	table = indirect ? indirect_table(d, r, head) : r->area[S_DESC];
 	for (unsigned i = 0; i < n; i++) {
 		unsigned at = indirect ? i : r->free[r->nfree - 1 - i];
 		unsigned next = indirect ? i + 1 : i + 1 < n ? r->free[r->nfree - 2 - i] : 0;
@@ -387,11 +389,12 @@ static inline uint16_t packed_flags(const struct ring *r)
 static inline int packed_add(struct drv *d, struct ring *r, const struct buf *b, unsigned nout,
 			     unsigned n, bool indirect)
 {
-	unsigned id = r->free[r->nfree - 1], need = indirect ? 1 : n, first = r->avail;
+	unsigned id, need = indirect ? 1 : n, first = r->avail;
 	uint16_t first_flags = 0;
 
 	if (r->nslots < need || !r->nfree)
 		return -1;
+	id = r->free[r->nfree - 1];
 	for (unsigned i = 0; i < n && indirect; i++)
 		put_desc(d, indirect_table(d, r, id) + 16 * i, b[i].a, b[i].len, 0,
 			 i >= nout ? D_WRITE : 0);
