@@ -152,7 +152,8 @@ enum riscv_exit riscv_run(struct riscv_hart *h, uint64_t budget)
 			h->check = true;
 		}
 		slice = next_slice(h, budget);
-		exact = h->cfg.quantum || slice == budget;
+		/* A whole run always fits into SLICE. */
+		exact = slice < SLICE || h->cfg.quantum || slice == budget;
 		if (step)
 			riscv__run_one(h);
 		else
