@@ -200,6 +200,8 @@ const struct op *riscv__code_enter(struct riscv_hart *h, bool *single)
 
 static bool ends_run(unsigned base)
 {
+	if (base == INSN_pause) /* the one of its format that goes on */
+		return false;
 	switch (riscv_rows[base].format) {
 	case FMT_J: case FMT_CSR: case FMT_CSRI: case FMT_NONE: case FMT_RS12:
 		return true;
