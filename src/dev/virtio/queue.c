@@ -158,11 +158,28 @@ static void mark_dirty(struct virtio *v, const struct virtq_chain *c, uint32_t w
 	}
 }
 
+/* Chains from before a reset have no ring to return to.  Their slots in c are
+ * NULL afterwards; returns how many are left. */
+static unsigned drop_stale(struct virtio *v, struct virtq *vq, struct virtq_chain **c, unsigned n)
+{
+	unsigned live = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (current(v, vq, c[i])) {
+			live++;
+		} else {
+			virtq_drop(c[i]);
+			c[i] = NULL;
+		}
+	}
+	return live;
+}
+
 void virtq_push_many(struct virtio *v, unsigned q, struct virtq_chain **c,
 		     const uint32_t *written, unsigned n)
 {
 	struct virtq *vq;
-	unsigned live = 0;
+	unsigned live, run;
 
 	assert(q < v->nqueues);
 	vq = &v->queues[q];
@@ -170,14 +187,19 @@ void virtq_push_many(struct virtio *v, unsigned q, struct virtq_chain **c,
 	for (unsigned i = 0; i < n; i++) {
 		assert(written[i] <= c[i]->in_len);
 		mark_dirty(v, c[i], written[i]);
-		if (current(v, vq, c[i]))
-			live++;
 	}
-	assert(!live || live == n); /* popped together */
+	live = drop_stale(v, vq, c, n);
 	assert(live <= vq->inflight);
 	vq->inflight -= live;
 	if (live && usable(v, q)) {
-		virtq__format(vq)->use(v, vq, c, written, n);
+		for (unsigned i = 0; i < n; i += run) {
+			for (run = 0; i + run < n && c[i + run]; run++)
+				;
+			if (run)
+				virtq__format(vq)->use(v, vq, c + i, written + i, run);
+			else
+				run = 1;
+		}
 		/* The index must be visible before the event is read. */
 		atomic_thread_fence(memory_order_seq_cst);
 		if (virtq__format(vq)->interrupt(vq) && v->interrupt)

@@ -49,15 +49,21 @@ struct virtq_desc {
 	uint16_t a, b;  /* split: flags, next; packed: id, flags */
 };
 
-/* Read 16 bytes of guest memory once: the barrier keeps the compiler from
- * reading them again after they were validated. */
+/* Read 16 bytes of guest memory once.  Atomic loads, or for an unaligned
+ * indirect table a barrier, keep the compiler from reading them again after
+ * they were validated. */
 static inline struct virtq_desc virtq__desc(const uint8_t *p)
 {
 	struct virtq_desc d;
 	uint64_t w[2];
 
-	memcpy(w, p, sizeof(w));
-	__asm__("" : "+r"(w[0]), "+r"(w[1]));
+	if (LIKELY((uintptr_t)p % 8 == 0)) {
+		w[0] = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
+		w[1] = __atomic_load_n((const uint64_t *)p + 1, __ATOMIC_RELAXED);
+	} else {
+		memcpy(w, p, sizeof(w));
+		__asm__("" : "+r"(w[0]), "+r"(w[1]));
+	}
 	d.addr = w[0];
 	d.len = (uint32_t)w[1];
 	d.a = (uint16_t)(w[1] >> 32);

@@ -266,7 +266,7 @@ static void dev_load(struct vm_dev *d, struct ser_reader *r)
 {
 	struct virtio *v = from_dev(d);
 
-	reset(v);
+	dev_reset(d);
 	if (!ser_open(r, d->name, 1, 1))
 		return;
 	load_common(v, r);
@@ -278,7 +278,7 @@ static void dev_load(struct vm_dev *d, struct ser_reader *r)
 		v->type->load(v, r);
 	ser_close(r);
 	if (ser_error(r, NULL))
-		reset(v);
+		dev_reset(d); /* whatever was read is gone */
 	else if (running(v))
 		post(v);
 }

@@ -153,7 +153,8 @@ void virtq_push(struct virtio *v, unsigned q, struct virtq_chain *c, uint32_t wr
 /* The same for n chains that the driver must see at once (5.1.6.4). */
 void virtq_push_many(struct virtio *v, unsigned q, struct virtq_chain **c,
 		     const uint32_t *written, unsigned n);
-/* Free without using (reset). */
+/* Free without using: only chains of an older generation or of a device that
+ * is broken.  Others are pushed or put back (they count as in flight). */
 void virtq_drop(struct virtq_chain *c);
 /* Put back the chain that was popped last, unprocessed. */
 void virtq_unpop(struct virtio *v, unsigned q, struct virtq_chain *c);
