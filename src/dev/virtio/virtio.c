@@ -295,6 +295,7 @@ static void dev_destroy(struct vm_dev *d)
 {
 	struct virtio *v = from_dev(d);
 
+	dev_drain(d); /* a worker that completes a request uses the transport */
 	loop_cancel(v->host->loop, run_again, v);
 	if (v->transport_ops)
 		v->transport_ops->destroy(v->transport);
