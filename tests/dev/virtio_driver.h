@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "dev/pci.h"
-#include "dev/virtio/virtio.h"
+#include "dev/virtio/queue.h"
 #include "fake.h"
 
 enum {
@@ -334,12 +334,10 @@ static inline void drv_start(struct drv *d, uint64_t features, unsigned nqueues,
 static inline void put_desc(struct drv *d, uint64_t at, uint64_t addr, uint32_t len, uint16_t a,
 			    uint16_t b)
 {
-	uint8_t *p = ram(d, at, 16);
+	uint64_t *p = ram(d, at, 16);
 
-	st_le64(p, addr);
-	st_le32(p + 8, len);
-	st_le16(p + 12, a);
-	st_le16(p + 14, b);
+	__atomic_store_n(p, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(p + 1, (uint64_t)b << 48 | (uint64_t)a << 32 | len, __ATOMIC_RELAXED);
 }
 
 static inline uint64_t indirect_table(struct drv *d, struct ring *r, unsigned id)
@@ -443,7 +441,7 @@ static inline bool ring_wants_kick(struct drv *d, unsigned q)
 	struct ring *r = &d->ring[q];
 	uint16_t old = r->kicked, event, flags;
 
-	atomic_thread_fence(memory_order_seq_cst);
+	virtq__fence();
 	r->kicked = r->avail;
 	if (!r->packed)
 		return r->event_idx ? need_event(ld16(d, r->area[S_DEVICE] + 4 + 8 * r->size),
@@ -492,7 +490,7 @@ static inline void ring_arm(struct drv *d, unsigned q, unsigned ahead)
 
 		st16(d, r->area[S_DRIVER], (at >= r->size ? at - r->size : at) | wrap << 15);
 	}
-	atomic_thread_fence(memory_order_seq_cst);
+	virtq__fence();
 }
 
 /* Take the next used chain: its id, or -1.  Arms for the next one. */

@@ -89,7 +89,7 @@ static bool available(struct virtio *v, struct virtq *vq)
 		return false;
 	f->want(v, vq, true);
 	vq->quiet = false;
-	atomic_thread_fence(memory_order_seq_cst);
+	virtq__fence();
 	return f->has_next(v, vq);
 }
 
@@ -201,7 +201,7 @@ void virtq_push_many(struct virtio *v, unsigned q, struct virtq_chain **c,
 				run = 1;
 		}
 		/* The index must be visible before the event is read. */
-		atomic_thread_fence(memory_order_seq_cst);
+		virtq__fence();
 		if (virtq__format(vq)->interrupt(vq) && v->interrupt)
 			v->interrupt(v->transport, (int)q);
 	}

@@ -81,6 +81,20 @@ static inline void virtq__store16(uint8_t *p, uint16_t v, int order)
 	__atomic_store_n((uint16_t *)p, v, order);
 }
 
+/* Orders this side's stores before its loads (a plain release does not): the
+ * index before the event, the event before the index. */
+static inline void virtq__fence(void)
+{
+#if defined(__SANITIZE_THREAD__) /* gcc's knows no fences: let it not complain */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+	atomic_thread_fence(memory_order_seq_cst);
+#if defined(__SANITIZE_THREAD__)
+#pragma GCC diagnostic pop
+#endif
+}
+
 /* 2.7.10: is `event` among the indices old .. new-1? */
 static inline bool virtq__need_event(uint16_t event, uint16_t new, uint16_t old)
 {
