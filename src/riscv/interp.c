@@ -201,18 +201,28 @@ static void __attribute__((noinline)) amo_cas_pair(struct riscv_hart *h, const s
 
 /* ---- the rows --------------------------------------------------------------------- */
 
-#define INSN(name, pattern, format, ext, ...)                                  \
-	static inline __attribute__((always_inline)) void                      \
-	body_##name(OP_ARGS, const unsigned len, const bool alt, op_fn *slow)  \
+/* HANDLER: nothing is shared between handlers, so that each keeps an indirect
+ * jump of its own for the host to predict. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define HANDLER __attribute__((noipa)) static void
+#else
+#define HANDLER static void
+#endif
+#define ROW(handler, len_, alt_, slow_, ...)                                   \
+	HANDLER handler(OP_ARGS)                                               \
 	{                                                                      \
+		const unsigned len = (len_);                                   \
+		const bool alt = (alt_);                                       \
+		op_fn *const slow = (slow_);                                   \
 		(void)alt, (void)slow;                                         \
 		__VA_ARGS__                                                    \
 		GO(op + len, n);                                               \
-	}                                                                      \
-	static void alt4_##name(OP_ARGS) { body_##name(h, op, n, t, 2, true, NULL); } \
-	static void alt2_##name(OP_ARGS) { body_##name(h, op, n, t, 1, true, NULL); } \
-	static void fast4_##name(OP_ARGS) { body_##name(h, op, n, t, 2, false, alt4_##name); } \
-	static void fast2_##name(OP_ARGS) { body_##name(h, op, n, t, 1, false, alt2_##name); }
+	}
+#define INSN(name, pattern, format, ext, ...)                                  \
+	ROW(alt4_##name, 2, true, NULL, __VA_ARGS__)                           \
+	ROW(alt2_##name, 1, true, NULL, __VA_ARGS__)                           \
+	ROW(fast4_##name, 2, false, alt4_##name, __VA_ARGS__)                  \
+	ROW(fast2_##name, 1, false, alt2_##name, __VA_ARGS__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wunused-variable"
 #include "riscv/insn.def"

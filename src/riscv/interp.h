@@ -3,8 +3,8 @@
  * The interpreter's meaning of the statements of sem.h, and how one handler
  * goes to the next.  Included by interp.c only.
  *
- * A row becomes one inline body with three constants: len (slots: 1 or 2),
- * alt, and slow (the same row with alt set).  alt means: for a load or a
+ * A row becomes four handlers, which differ in three constants: len (slots: 1
+ * or 2), alt, and slow (the handler of the same row with alt set).  alt means: for a load or a
  * store, the slow path; for a branch, a target outside the page.  The fast
  * bodies contain no call, so the compiler needs no frame for them.
  *

@@ -76,7 +76,7 @@ struct code_page {
 	const uint8_t *host;
 	struct code_page *hash_next;
 	bool used;                      /* for the clock hand */
-	uint8_t copy[MEM_PAGE];         /* what was decoded */
+	_Alignas(64) uint8_t copy[MEM_PAGE]; /* what was decoded */
 };
 
 /* Exec contexts have their own maps from pc to code. */
