@@ -63,7 +63,9 @@ struct system_htif {
 	uint64_t tohost, fromhost;      /* physical; fromhost 0: none */
 };
 
-/* Deterministic machines. */
+/* Deterministic machines: instructions of a hart's turn. */
+enum { SYSTEM_QUANTUM = 10000 };
+
 struct system_turns {
 	unsigned hart;                  /* whose turn it is */
 	uint64_t left;                  /* instructions left of its quantum */
@@ -91,6 +93,7 @@ struct system {
 	struct system_htif htif;
 	uint64_t fdt_addr;              /* of the device tree in RAM */
 	bool booted;
+	bool ended;                     /* by the guest: the next run boots */
 
 	/* board */
 	struct plic *plic;

@@ -133,6 +133,7 @@ static int create_harts(struct system *s, struct err *e)
 			.sbi = s->sbi,
 			.aia = s->aia,
 			.stress = s->config.stress,
+			.quantum = s->config.deterministic ? SYSTEM_QUANTUM : 0,
 		};
 
 		s->harts[i].cpu = riscv_hart_create(&c, e);
@@ -388,8 +389,9 @@ static int run_until_end(struct system *s, struct system_end *end, struct err *e
 {
 	int r = 0;
 
-	if (!s->booted)
-		r = system__boot(s, e);
+	if (!s->booted || s->ended)
+		r = reset_machine(s, e);
+	s->ended = false;
 	while (!r) {
 		if (s->config.deterministic)
 			run_deterministic(s);
@@ -401,6 +403,7 @@ static int run_until_end(struct system *s, struct system_end *end, struct err *e
 		if (end->kind == SYSTEM_END_STOPPED || end->kind == SYSTEM_END_LIMIT)
 			return 0;
 		if (end->kind != SYSTEM_END_RESET || s->config.no_reboot) {
+			s->ended = true;
 			vm_host_drain(&s->host);
 			return 0;
 		}

@@ -122,7 +122,9 @@ struct system *system_create(const struct system_config *c, struct err *e);
 void system_destroy(struct system *s); /* NULL is fine; not inside system_run() */
 
 /* Run until the guest or somebody else ends it.  A guest's reset boots the
- * same images again unless no_reboot.  0, or -errno with SYSTEM_END_ERROR. */
+ * same images again unless no_reboot.  After POWEROFF, FAIL and RESET the next
+ * call boots again; after STOPPED and LIMIT it goes on.  0, or -errno with
+ * SYSTEM_END_ERROR. */
 int system_run(struct system *s, struct system_end *end, struct err *e);
 
 /* ---- any thread ------------------------------------------------------- */

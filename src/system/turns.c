@@ -17,14 +17,14 @@
 #include "base/bits.h"
 #include "system/machine.h"
 
-enum { QUANTUM = 10000, NS_PER_INSN = 10 };
+enum { NS_PER_INSN = 10 };
 
 void system__turns_reset(struct system *s)
 {
 	struct system_turns *t = &s->turns;
 
 	t->hart = 0;
-	t->left = QUANTUM;
+	t->left = SYSTEM_QUANTUM;
 	t->used = t->round = 0;
 	memset(t->waiting, 0, sizeof(t->waiting));
 }
@@ -42,7 +42,7 @@ static void end_turn(struct system *s)
 	clock_set(&s->clock, clock_now(&s->clock) + t->used * NS_PER_INSN);
 	t->round += t->used;
 	t->used = 0;
-	t->left = QUANTUM;
+	t->left = SYSTEM_QUANTUM;
 	t->hart++;
 }
 
