@@ -55,6 +55,8 @@ static void start(bool has_m, bool msi, bool direct)
 		d.imsic_m = imsic_create(&f.host, GPA(IMSIC_M), HARTS, true, &ops, &e);
 	if (msi)
 		d.imsic_s = imsic_create(&f.host, GPA(IMSIC_S), HARTS, false, &ops, &e);
+	CHECK(!has_m || d.imsic_m);
+	CHECK(!msi || d.imsic_s);
 	d.output = direct ? output : NULL;
 	CHECK((aplic = aplic_create(&f.host, &d, &e)));
 }

@@ -70,6 +70,7 @@ static void start_with(struct chan *c)
 {
 	struct err e;
 
+	CHECK(c);
 	ch = c;
 	uart = uart_create(&f.host, "uart0", GPA(BASE), c, fake_irq(&f, LINE), &e);
 	CHECK(uart);
