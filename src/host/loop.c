@@ -249,6 +249,11 @@ void loop_timer_cancel(struct loop_timer *t)
 	lock_drop(&t->loop->lock);
 }
 
+uint64_t loop_now(const struct loop *l)
+{
+	return clock_now(l->clock);
+}
+
 uint64_t loop_next_due(struct loop *l)
 {
 	uint64_t due = UINT64_MAX;

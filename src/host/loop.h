@@ -54,6 +54,8 @@ void loop_timer_init(struct loop_timer *t, struct loop *l, loop_fn *fn, void *ar
 void loop_timer_fini(struct loop_timer *t);
 void loop_timer_set(struct loop_timer *t, uint64_t due);
 void loop_timer_cancel(struct loop_timer *t);
+/* The time of the loop's clock, for loop_timer_set.  Any thread. */
+uint64_t loop_now(const struct loop *l);
 /* Earliest due time of all timers (virtual clocks jump there when idle). */
 uint64_t loop_next_due(struct loop *l);
 

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * User-mode network: libslirp on the event loop.
+ *
+ * libslirp wants its descriptors polled together: "fill" tells which ones and
+ * for how long, "poll" handles what became ready.  Both walk all sockets, so
+ * they run once in a round of the loop, whatever happened in it: frames from
+ * the guest and descriptor events only note that there is work and post one
+ * call.  Descriptors stay registered between rounds; fill only changes what
+ * is different.
+ *
+ * Frames for a guest that is not ready wait in a bounded queue; while it is
+ * half full no socket is read, which closes the windows of the senders.
+ * Everything runs on the loop thread.
+ */
+#include "host/net.h"
+
+#ifdef HAVE_SLIRP
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libslirp.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "base/alloc.h"
+#include "base/bits.h"
+#include "base/log.h"
+#include "host/net_queue.h"
+#include "host/net_user_spec.h"
+
+struct user;
+
+/* One descriptor of libslirp's. */
+struct watch {
+	struct user *user;
+	struct loop_fd *lfd;
+	int fd;                 /* -1: free slot */
+	uint32_t want;          /* EPOLL*, set by fill */
+	uint32_t ready;         /* EPOLL*, since the last poll */
+	bool filled;            /* named by the last fill */
+};
+
+struct user_timer {
+	struct loop_timer timer;
+	SlirpTimerCb fn;
+	void *arg;
+};
+
+struct user {
+	struct net net;
+	struct loop *loop;
+	Slirp *slirp;
+	struct watch **watch;   /* slot numbers are libslirp's indices */
+	int nwatch, cap;
+	struct loop_timer timeout;
+	bool posted;            /* user_round will run */
+	atomic_bool poked;
+	struct net_queue queue;
+};
+
+static struct user *of(struct net *n)
+{
+	return container_of(n, struct user, net);
+}
+
+static void user_round(void *arg);
+
+/* Loop thread. */
+static void want_round(struct user *u)
+{
+	if (!u->posted)
+		u->posted = loop_post(u->loop, user_round, u);
+}
+
+/* ---- descriptors ------------------------------------------------------------ */
+
+static uint32_t to_epoll(int events)
+{
+	return (events & SLIRP_POLL_IN ? EPOLLIN : 0u) | (events & SLIRP_POLL_OUT ? EPOLLOUT : 0u) |
+	       (events & SLIRP_POLL_PRI ? EPOLLPRI : 0u);
+}
+
+static int to_slirp(uint32_t events)
+{
+	return (events & EPOLLIN ? SLIRP_POLL_IN : 0) | (events & EPOLLOUT ? SLIRP_POLL_OUT : 0) |
+	       (events & EPOLLPRI ? SLIRP_POLL_PRI : 0) | (events & EPOLLERR ? SLIRP_POLL_ERR : 0) |
+	       (events & EPOLLHUP ? SLIRP_POLL_HUP : 0);
+}
+
+/* Level-triggered: muted until the round has handled it. */
+static void watch_ready(void *arg, uint32_t events)
+{
+	struct watch *w = arg;
+
+	w->ready |= events;
+	loop_fd_events(w->lfd, 0);
+	want_round(w->user);
+}
+
+static struct watch *watch_find(struct user *u, int fd)
+{
+	for (int i = 0; i < u->nwatch; i++)
+		if (u->watch[i]->fd == fd)
+			return u->watch[i];
+	return NULL;
+}
+
+static int watch_slot(struct user *u)
+{
+	struct watch **grown;
+
+	for (int i = 0; i < u->nwatch; i++)
+		if (u->watch[i]->fd < 0)
+			return i;
+	if (u->nwatch == u->cap) {
+		int cap = u->cap ? u->cap * 2 : 16;
+
+		grown = base_realloc(u->watch, (size_t)cap * sizeof(*grown));
+		if (!grown)
+			return -1;
+		u->watch = grown;
+		u->cap = cap;
+	}
+	u->watch[u->nwatch] = base_zalloc(sizeof(struct watch));
+	if (!u->watch[u->nwatch])
+		return -1;
+	u->watch[u->nwatch]->user = u;
+	u->watch[u->nwatch]->fd = -1;
+	return u->nwatch++;
+}
+
+static void watch_drop(struct watch *w)
+{
+	loop_fd_remove(w->lfd);
+	w->fd = -1;
+	w->ready = w->want = 0;
+	w->filled = false;
+}
+
+/* fill: libslirp names a descriptor; the slot number is its index. */
+static int add_poll(int fd, int events, void *opaque)
+{
+	struct user *u = opaque;
+	struct watch *w;
+	int i;
+
+	for (i = 0; i < u->nwatch && u->watch[i]->fd != fd; i++)
+		;
+	if (i == u->nwatch) {
+		i = watch_slot(u);
+		if (i < 0)
+			return -1;
+		w = u->watch[i];
+		w->lfd = loop_fd_add(u->loop, fd, 0, watch_ready, w, NULL);
+		if (!w->lfd)
+			return -1;
+		w->fd = fd;
+	}
+	w = u->watch[i];
+	w->want = to_epoll(events);
+	w->filled = true;
+	return i;
+}
+
+static int get_revents(int i, void *opaque)
+{
+	struct user *u = opaque;
+
+	return i >= 0 && i < u->nwatch ? to_slirp(u->watch[i]->ready) : 0;
+}
+
+/* ---- the round ---------------------------------------------------------------- */
+
+static void user_fill(struct user *u)
+{
+	uint32_t timeout = UINT32_MAX;
+	bool held = u->queue.n >= NET_QUEUE_FRAMES / 2;
+
+	for (int i = 0; i < u->nwatch; i++)
+		u->watch[i]->filled = false;
+	slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
+	for (int i = 0; i < u->nwatch; i++) {
+		struct watch *w = u->watch[i];
+
+		if (w->fd >= 0 && !w->filled)
+			watch_drop(w);
+		else if (w->fd >= 0)
+			loop_fd_events(w->lfd, held ? 0 : w->want);
+	}
+	if (timeout == UINT32_MAX)
+		loop_timer_cancel(&u->timeout);
+	else
+		loop_timer_set(&u->timeout, loop_now(u->loop) + timeout * 1000000ull);
+}
+
+static void user_round(void *arg)
+{
+	struct user *u = arg;
+
+	u->posted = false;
+	net__queue_flush(&u->queue, &u->net);
+	slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+	for (int i = 0; i < u->nwatch; i++)
+		u->watch[i]->ready = 0;
+	user_fill(u);
+}
+
+static void user_timeout(void *arg)
+{
+	user_round(arg);
+}
+
+/* ---- frames -------------------------------------------------------------------- */
+
+static void user_send(struct net *n, const void *frame, size_t len)
+{
+	struct user *u = of(n);
+
+	if (len > NET_FRAME_MAX)
+		return;
+	slirp_input(u->slirp, frame, (int)len);
+	want_round(u);
+}
+
+/* The poke may come from any thread, so it cannot look at `posted`. */
+static void user_poked(void *arg)
+{
+	struct user *u = arg;
+
+	atomic_store(&u->poked, false);
+	user_round(u);
+}
+
+static void user_poke(struct net *n)
+{
+	struct user *u = of(n);
+
+	if (!atomic_exchange(&u->poked, true) && !loop_post(u->loop, user_poked, u))
+		atomic_store(&u->poked, false);
+}
+
+static ssize_t cb_send_packet(const void *buf, size_t len, void *opaque)
+{
+	struct user *u = opaque;
+
+	net__deliver(&u->queue, &u->net, buf, len);
+	return (ssize_t)len;
+}
+
+/* ---- what libslirp asks for ------------------------------------------------------ */
+
+static void cb_guest_error(const char *msg, void *opaque)
+{
+	(void)opaque;
+	log_trace(NET, "user: %s", msg);
+}
+
+static int64_t cb_clock(void *opaque)
+{
+	return (int64_t)loop_now(((struct user *)opaque)->loop);
+}
+
+static void timer_due(void *arg)
+{
+	struct user_timer *t = arg;
+
+	t->fn(t->arg);
+}
+
+static void *cb_timer_new(SlirpTimerCb fn, void *arg, void *opaque)
+{
+	struct user *u = opaque;
+	struct user_timer *t = base_zalloc(sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->fn = fn;
+	t->arg = arg;
+	loop_timer_init(&t->timer, u->loop, timer_due, t);
+	return t;
+}
+
+static void cb_timer_free(void *timer, void *opaque)
+{
+	struct user_timer *t = timer;
+
+	(void)opaque;
+	if (!t)
+		return;
+	loop_timer_fini(&t->timer);
+	base_free(t);
+}
+
+static void cb_timer_mod(void *timer, int64_t ms, void *opaque)
+{
+	struct user_timer *t = timer;
+
+	(void)opaque;
+	if (t)
+		loop_timer_set(&t->timer, ms <= 0 ? 0 : (uint64_t)ms * 1000000u);
+}
+
+static void cb_register(int fd, void *opaque)
+{
+	(void)fd; /* fill names it */
+	(void)opaque;
+}
+
+/* The descriptor is about to be closed, and its number to be used again. */
+static void cb_unregister(int fd, void *opaque)
+{
+	struct watch *w = watch_find(opaque, fd);
+
+	if (w)
+		watch_drop(w);
+}
+
+static void cb_notify(void *opaque)
+{
+	want_round(opaque);
+}
+
+static const SlirpCb callbacks = {
+	.send_packet = cb_send_packet,
+	.guest_error = cb_guest_error,
+	.clock_get_ns = cb_clock,
+	.timer_new = cb_timer_new,
+	.timer_free = cb_timer_free,
+	.timer_mod = cb_timer_mod,
+	.register_poll_fd = cb_register,
+	.unregister_poll_fd = cb_unregister,
+	.notify = cb_notify,
+};
+
+/* ---- life ------------------------------------------------------------------------- */
+
+static void user_destroy(struct net *n)
+{
+	struct user *u = of(n);
+
+	u->net.recv = NULL; /* libslirp may send last words */
+	if (u->slirp)
+		slirp_cleanup(u->slirp);
+	loop_cancel(u->loop, user_round, u);
+	loop_cancel(u->loop, user_poked, u);
+	loop_timer_fini(&u->timeout);
+	for (int i = 0; i < u->nwatch; i++) {
+		if (u->watch[i]->fd >= 0)
+			watch_drop(u->watch[i]);
+		base_free(u->watch[i]);
+	}
+	base_free(u->watch);
+	net__queue_fini(&u->queue);
+	base_free(u);
+}
+
+static const struct net_ops user_ops = { .send = user_send, .destroy = user_destroy };
+
+static Slirp *slirp_start(struct user *u, const struct net_user_spec *spec)
+{
+	SlirpConfig c = {
+		.version = 3, .restricted = spec->restricted, .in_enabled = true,
+		.in6_enabled = true, .vprefix_len = 64,
+		.vhostname = spec->hostname[0] ? spec->hostname : NULL,
+		.disable_host_loopback = spec->no_loopback,
+	};
+
+	inet_pton(AF_INET, "10.0.2.0", &c.vnetwork);
+	inet_pton(AF_INET, "255.255.255.0", &c.vnetmask);
+	inet_pton(AF_INET, "10.0.2.2", &c.vhost);
+	inet_pton(AF_INET, "10.0.2.15", &c.vdhcp_start);
+	inet_pton(AF_INET, "10.0.2.3", &c.vnameserver);
+	inet_pton(AF_INET6, "fec0::", &c.vprefix_addr6);
+	inet_pton(AF_INET6, "fec0::2", &c.vhost6);
+	inet_pton(AF_INET6, "fec0::3", &c.vnameserver6);
+	return slirp_new(&c, &callbacks, u);
+}
+
+static int add_forwards(struct user *u, const char *text, const struct net_user_spec *spec,
+			struct err *e)
+{
+	struct in_addr guest;
+
+	inet_pton(AF_INET, "10.0.2.15", &guest);
+	for (unsigned i = 0; i < spec->nforwards; i++) {
+		const struct net_forward *f = &spec->forward[i];
+		char addr[INET_ADDRSTRLEN];
+
+		errno = 0;
+		if (slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port, guest,
+				      f->guest_port) == 0)
+			continue;
+		inet_ntop(AF_INET, &f->host, addr, sizeof(addr));
+		return err_set(e, errno ? errno : EADDRINUSE, "'%.*s' at column %d: cannot listen "
+			       "on %s port %u: %s", f->len, text + f->at, f->at + 1, addr,
+			       f->host_port, strerror(errno ? errno : EADDRINUSE));
+	}
+	return 0;
+}
+
+struct net *net_user_create(struct loop *l, const char *text, struct err *e)
+{
+	struct net_user_spec spec;
+	struct user *u;
+
+	if (net__user_spec_parse(text, &spec, e) < 0)
+		return NULL;
+	u = base_zalloc(sizeof(*u));
+	if (!u) {
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
+	u->net = (struct net){ .ops = &user_ops, .poke = user_poke };
+	u->loop = l;
+	net__queue_init(&u->queue);
+	loop_timer_init(&u->timeout, l, user_timeout, u);
+	u->slirp = slirp_start(u, &spec);
+	if (!u->slirp) {
+		err_set(e, ENOMEM, "libslirp does not start");
+		user_destroy(&u->net);
+		return NULL;
+	}
+	if (add_forwards(u, text, &spec, e) < 0) {
+		user_destroy(&u->net);
+		return NULL;
+	}
+	want_round(u);
+	return &u->net;
+}
+
+#else
+
+#include <errno.h>
+
+struct net *net_user_create(struct loop *l, const char *text, struct err *e)
+{
+	(void)l;
+	(void)text;
+	err_set(e, ENOTSUP, "user-mode networking: built without libslirp");
+	return NULL;
+}
+#endif
