@@ -7,8 +7,8 @@
  * Register callbacks of the interrupt controllers and of the ACLINT come
  * without the io lock (MEM_UNLOCKED) so that harts do not contend on it; they
  * have a lock of their own of rank LOCK_RANK_IRQ.  The ops structs below are
- * called with that lock held, from any thread: they may take locks of higher
- * rank only (LOCK_RANK_HART).  dev/ never includes riscv/: the board connects
+ * called from any thread, all but aclint_ops.time with that lock held: they may
+ * take locks of higher rank only (LOCK_RANK_HART).  dev/ never includes riscv/: the board connects
  * these callbacks with its harts.
  *
  * All create functions return NULL and fill `e` on failure.  Region sizes are
