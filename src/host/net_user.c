@@ -35,10 +35,8 @@ struct user;
 struct watch {
 	struct user *user;
 	struct loop_fd *lfd;
-	int fd;                 /* -1: free slot */
-	uint32_t want;          /* EPOLL*, set by fill */
+	uint32_t want;          /* EPOLL*, set by fill; 0: not named */
 	uint32_t ready;         /* EPOLL*, since the last poll */
-	bool filled;            /* named by the last fill */
 };
 
 struct user_timer {
@@ -51,8 +49,8 @@ struct user {
 	struct net net;
 	struct loop *loop;
 	Slirp *slirp;
-	struct watch **watch;   /* slot numbers are libslirp's indices */
-	int nwatch, cap;
+	struct watch **watch;   /* by descriptor; NULL: not libslirp's */
+	int nwatch;
 	struct loop_timer timeout;
 	bool posted;            /* user_round will run */
 	atomic_bool poked;
@@ -98,76 +96,71 @@ static void watch_ready(void *arg, uint32_t events)
 	want_round(w->user);
 }
 
-static struct watch *watch_find(struct user *u, int fd)
+static struct watch *watch_find(const struct user *u, int fd)
 {
-	for (int i = 0; i < u->nwatch; i++)
-		if (u->watch[i]->fd == fd)
-			return u->watch[i];
-	return NULL;
+	return fd >= 0 && fd < u->nwatch ? u->watch[fd] : NULL;
 }
 
-static int watch_slot(struct user *u)
+static bool watch_room(struct user *u, int fd)
 {
 	struct watch **grown;
+	int n = MAX(fd + 1, u->nwatch * 2);
 
-	for (int i = 0; i < u->nwatch; i++)
-		if (u->watch[i]->fd < 0)
-			return i;
-	if (u->nwatch == u->cap) {
-		int cap = u->cap ? u->cap * 2 : 16;
-
-		grown = base_realloc(u->watch, (size_t)cap * sizeof(*grown));
-		if (!grown)
-			return -1;
-		u->watch = grown;
-		u->cap = cap;
-	}
-	u->watch[u->nwatch] = base_zalloc(sizeof(struct watch));
-	if (!u->watch[u->nwatch])
-		return -1;
-	u->watch[u->nwatch]->user = u;
-	u->watch[u->nwatch]->fd = -1;
-	return u->nwatch++;
+	if (fd < u->nwatch)
+		return true;
+	grown = base_realloc(u->watch, (size_t)n * sizeof(struct watch *));
+	if (!grown)
+		return false;
+	memset(grown + u->nwatch, 0, (size_t)(n - u->nwatch) * sizeof(struct watch *));
+	u->watch = grown;
+	u->nwatch = n;
+	return true;
 }
 
-static void watch_drop(struct watch *w)
+static struct watch *watch_create(struct user *u, int fd)
 {
-	loop_fd_remove(w->lfd);
-	w->fd = -1;
-	w->ready = w->want = 0;
-	w->filled = false;
+	struct watch *w;
+
+	if (!watch_room(u, fd) || !(w = base_zalloc(sizeof(*w))))
+		return NULL;
+	w->user = u;
+	w->lfd = loop_fd_add(u->loop, fd, 0, watch_ready, w, NULL);
+	if (!w->lfd) {
+		base_free(w);
+		return NULL;
+	}
+	u->watch[fd] = w;
+	return w;
 }
 
-/* fill: libslirp names a descriptor; the slot number is its index. */
+static void watch_drop(struct user *u, int fd)
+{
+	struct watch *w = watch_find(u, fd);
+
+	if (!w)
+		return;
+	loop_fd_remove(w->lfd);
+	base_free(w);
+	u->watch[fd] = NULL;
+}
+
+/* fill: libslirp names a descriptor and remembers the index that it gets,
+ * which is the descriptor itself.  -1: not polled this time. */
 static int add_poll(int fd, int events, void *opaque)
 {
-	struct user *u = opaque;
-	struct watch *w;
-	int i;
+	struct watch *w = watch_find(opaque, fd);
 
-	for (i = 0; i < u->nwatch && u->watch[i]->fd != fd; i++)
-		;
-	if (i == u->nwatch) {
-		i = watch_slot(u);
-		if (i < 0)
-			return -1;
-		w = u->watch[i];
-		w->lfd = loop_fd_add(u->loop, fd, 0, watch_ready, w, NULL);
-		if (!w->lfd)
-			return -1;
-		w->fd = fd;
-	}
-	w = u->watch[i];
+	if (!w && !(w = watch_create(opaque, fd)))
+		return -1;
 	w->want = to_epoll(events);
-	w->filled = true;
-	return i;
+	return fd;
 }
 
 static int get_revents(int i, void *opaque)
 {
-	struct user *u = opaque;
+	struct watch *w = watch_find(opaque, i);
 
-	return i >= 0 && i < u->nwatch ? to_slirp(u->watch[i]->ready) : 0;
+	return w ? to_slirp(w->ready) : 0;
 }
 
 /* ---- the round ---------------------------------------------------------------- */
@@ -178,16 +171,12 @@ static void user_fill(struct user *u)
 	bool held = u->queue.n >= NET_QUEUE_FRAMES / 2;
 
 	for (int i = 0; i < u->nwatch; i++)
-		u->watch[i]->filled = false;
+		if (u->watch[i])
+			u->watch[i]->want = 0;
 	slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
-	for (int i = 0; i < u->nwatch; i++) {
-		struct watch *w = u->watch[i];
-
-		if (w->fd >= 0 && !w->filled)
-			watch_drop(w);
-		else if (w->fd >= 0)
-			loop_fd_events(w->lfd, held ? 0 : w->want);
-	}
+	for (int i = 0; i < u->nwatch; i++)
+		if (u->watch[i])
+			loop_fd_events(u->watch[i]->lfd, held ? 0 : u->watch[i]->want);
 	if (timeout == UINT32_MAX)
 		loop_timer_cancel(&u->timeout);
 	else
@@ -202,7 +191,8 @@ static void user_round(void *arg)
 	net__queue_flush(&u->queue, &u->net);
 	slirp_pollfds_poll(u->slirp, 0, get_revents, u);
 	for (int i = 0; i < u->nwatch; i++)
-		u->watch[i]->ready = 0;
+		if (u->watch[i])
+			u->watch[i]->ready = 0;
 	user_fill(u);
 }
 
@@ -310,10 +300,7 @@ static void cb_register(int fd, void *opaque)
 /* The descriptor is about to be closed, and its number to be used again. */
 static void cb_unregister(int fd, void *opaque)
 {
-	struct watch *w = watch_find(opaque, fd);
-
-	if (w)
-		watch_drop(w);
+	watch_drop(opaque, fd);
 }
 
 static void cb_notify(void *opaque)
@@ -345,11 +332,8 @@ static void user_destroy(struct net *n)
 	loop_cancel(u->loop, user_round, u);
 	loop_cancel(u->loop, user_poked, u);
 	loop_timer_fini(&u->timeout);
-	for (int i = 0; i < u->nwatch; i++) {
-		if (u->watch[i]->fd >= 0)
-			watch_drop(u->watch[i]);
-		base_free(u->watch[i]);
-	}
+	for (int i = 0; i < u->nwatch; i++)
+		watch_drop(u, i);
 	base_free(u->watch);
 	net__queue_fini(&u->queue);
 	base_free(u);
@@ -393,7 +377,8 @@ static int add_forwards(struct user *u, const char *text, const struct net_user_
 			continue;
 		inet_ntop(AF_INET, &f->host, addr, sizeof(addr));
 		return err_set(e, errno ? errno : EADDRINUSE, "'%.*s' at column %d: cannot listen "
-			       "on %s port %u: %s", f->len, text + f->at, f->at + 1, addr,
+			       "on %s port %u: %s", f->len, text + f->at,
+			       f->at + NET_SPEC_COLUMN, addr,
 			       f->host_port, strerror(errno ? errno : EADDRINUSE));
 	}
 	return 0;

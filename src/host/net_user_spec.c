@@ -26,7 +26,7 @@ static int bad(const struct scan *s, const char *why)
 {
 	return err_set(s->e, EINVAL, "'%.*s' at column %d: %s",
 		       (int)MIN(s->end - s->option, (ptrdiff_t)80), s->option,
-		       (int)(s->p - s->text) + 1, why);
+		       (int)(s->p - s->text) + NET_SPEC_COLUMN, why);
 }
 
 static bool skip(struct scan *s, const char *word)

@@ -8,7 +8,8 @@
 
 #include "base/err.h"
 
-enum { NET_FORWARDS_MAX = 64 };
+/* Columns count from 1 at the start of "user". */
+enum { NET_FORWARDS_MAX = 64, NET_SPEC_COLUMN = 5 };
 
 struct net_forward {
 	bool udp;
@@ -25,7 +26,7 @@ struct net_user_spec {
 };
 
 /* `text` is "" or begins with a comma.  The error names the option and the
- * column in `text`, from 1. */
+ * column in the whole specification. */
 int net__user_spec_parse(const char *text, struct net_user_spec *s, struct err *e);
 
 #endif
