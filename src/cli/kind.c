@@ -80,20 +80,20 @@ static bool program_header(const struct head *h, unsigned i, Elf64_Phdr *p)
 	return true;
 }
 
-/* A program for an operating system: it asks for a dynamic linker, or lies
- * where user programs lie and the board has no RAM. */
+/* A program for an operating system: it asks for a dynamic linker, or starts
+ * where user programs do and the board has no RAM. */
 static bool is_linux_program(const struct head *h)
 {
+	Elf64_Ehdr eh;
 	Elf64_Phdr p;
 
 	if (!is_elf_riscv(h))
 		return false;
 	for (unsigned i = 0; program_header(h, i, &p); i++)
-		if (p.p_type == PT_INTERP ||
-		    (p.p_type == PT_LOAD && p.p_memsz && p.p_paddr < 0x80000000u &&
-		     p.p_vaddr < 0x80000000u))
+		if (p.p_type == PT_INTERP)
 			return true;
-	return false;
+	memcpy(&eh, h->bytes, sizeof(eh));
+	return eh.e_entry < 0x80000000u;
 }
 
 static bool is_elf_kernel(const struct head *h)
