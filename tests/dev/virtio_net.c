@@ -297,8 +297,10 @@ static void random_offloads_are_harmless(void)
 
 static void give(unsigned n, uint32_t size)
 {
+	struct ring *r = &d.ring[RX];
+
 	for (unsigned i = 0; i < n; i++) {
-		struct buf b = { mem + i * size, size };
+		struct buf b = { mem + r->free[r->nfree - 1] * size, size };
 
 		CHECK(ring_add(&d, RX, &b, 0, 1, false) >= 0);
 	}
@@ -315,12 +317,12 @@ static void frames_come_in(void)
 
 	begin(F_GUEST_CSUM);
 	CHECK(!w.net.can_recv(w.net.arg));
-	w.net.recv(w.net.arg, frame, len); /* is dropped */
+	w.net.recv(w.net.arg, frame, len); /* one waits for a buffer */
+	w.net.recv(w.net.arg, frame, 20); /* another is dropped */
 	CHECK_EQ(w.pokes, 0);
 	give(2, 2048);
 	CHECK_EQ(w.pokes, 1);
 	CHECK(w.net.can_recv(w.net.arg));
-	w.net.recv(w.net.arg, frame, len);
 	CHECK(interrupted(&d, RX));
 	CHECK(ring_get(&d, RX, &used) >= 0);
 	CHECK_EQ(used, HDR + len);
@@ -359,16 +361,210 @@ static void large_frames_use_several_buffers_at_once(void)
 		CHECK_EQ(n, 5);
 		CHECK_EQ(total, HDR + sizeof(frame));
 		CHECK(!memcmp(ram(&d, mem + HDR, sizeof(frame)), frame, sizeof(frame)));
-		/* Not enough of them: none is used, and they serve the next one. */
+		/* Not enough of them: none is used, and the frame waits. */
 		give(4, 2000);
 		w.net.recv(w.net.arg, frame, sizeof(frame));
 		CHECK(ring_get(&d, RX, &used) < 0);
+		CHECK(!w.net.can_recv(w.net.arg));
 		w.net.recv(w.net.arg, frame, 3000);
-		CHECK(ring_get(&d, RX, &used) >= 0);
-		CHECK(ring_get(&d, RX, &used) >= 0);
 		CHECK(ring_get(&d, RX, &used) < 0);
+		give(1, 2000);
+		for (n = 0; ring_get(&d, RX, &used) >= 0; n++)
+			;
+		CHECK_EQ(n, 5);
+		CHECK_EQ(w.pokes, 0);
+		give(1, 2000);
+		CHECK_EQ(w.pokes, 1);
 		end();
 	}
+}
+
+/* ---- merging --------------------------------------------------------------------- */
+
+struct feed {
+	unsigned n;
+	uint8_t *frame[200];
+	size_t len[200];
+};
+static void keep(void *arg, const void *frame, size_t len)
+{
+	struct feed *f = arg;
+
+	CHECK(f->n < 200);
+	f->frame[f->n] = malloc(len);
+	memcpy(f->frame[f->n], frame, len);
+	f->len[f->n++] = len;
+}
+static void feed_free(struct feed *f)
+{
+	while (f->n)
+		free(f->frame[--f->n]);
+}
+
+/* The frames that the driver gets, cut into segments again. */
+static unsigned take_all(struct feed *got)
+{
+	static uint8_t frame[VIRTIO__NET_FRAME], out[VIRTIO__NET_FRAME];
+	unsigned frames = 0;
+	uint32_t used;
+	int id;
+
+	while ((id = ring_get(&d, RX, &used)) >= 0) {
+		uint64_t at = ld_le64(ram(&d, d.ring[RX].area[0] + 16 * id, 8));
+		uint8_t *hdr = ram(&d, at, HDR);
+		unsigned more = ld_le16(hdr + 10);
+		size_t len = used - HDR;
+
+		memcpy(frame, hdr + HDR, len);
+		while (--more) {
+			id = ring_get(&d, RX, &used);
+			CHECK(id >= 0); /* all at once */
+			at = ld_le64(ram(&d, d.ring[RX].area[0] + 16 * id, 8));
+			memcpy(frame + len, ram(&d, at, used), used);
+			len += used;
+		}
+		frames++;
+		if (!hdr[1]) {
+			keep(got, frame, len);
+			continue;
+		}
+		CHECK_EQ(hdr[0], 1);
+		CHECK_EQ(ld_le16(hdr + 8), 16);
+		CHECK(virtio__net_segment(frame, len, ld_le16(hdr + 6), ld_le16(hdr + 4), out,
+					  keep, got));
+		CHECK(virtio__net_checksum(frame, len, ld_le16(hdr + 6), 16));
+		CHECK(virtio__net_verify(frame, len));
+	}
+	return frames;
+}
+static void check_same(struct feed *a, struct feed *b)
+{
+	CHECK_EQ(a->n, b->n);
+	for (unsigned i = 0; i < a->n; i++) {
+		CHECK_EQ(a->len[i], b->len[i]);
+		CHECK(!memcmp(a->frame[i], b->frame[i], a->len[i]));
+	}
+	feed_free(a);
+	feed_free(b);
+}
+
+static void bursts_of_segments_become_one_frame(void)
+{
+	static uint8_t frame[VIRTIO__NET_FRAME], out[VIRTIO__NET_FRAME];
+
+	for (unsigned i = 0; i < 8; i++) {
+		struct shape s = { i & 1, false, i & 2 ? 4 : 0, i & 4 ? 12 : 0 };
+		struct feed sent = { 0 }, got = { 0 };
+		size_t len = build(frame, &s, 40000);
+
+		begin(F_MRG | F_GUEST_CSUM | 3 << 7);
+		give(60, 2000);
+		frame[transport(&s) + 13] = 0x18;
+		CHECK(virtio__net_segment(frame, len, transport(&s), 1448, out, keep, &sent));
+		for (unsigned k = 0; k < sent.n; k++)
+			w.net.recv(w.net.arg, sent.frame[k], sent.len[k]);
+		run_loop(&d);
+		CHECK_EQ(take_all(&got), 1);
+		check_same(&sent, &got);
+		end();
+	}
+}
+
+/* Streams with reordered, lost, damaged, foreign and short segments: what the
+ * driver gets is always, segment for segment, what came in. */
+static void merging_changes_nothing(void)
+{
+	static uint8_t frame[VIRTIO__NET_FRAME], out[VIRTIO__NET_FRAME];
+	unsigned frames = 0, all = 0;
+	uint32_t x = 7;
+
+	begin(F_MRG | F_GUEST_CSUM | 3 << 7);
+	for (unsigned round = 0; round < 200; round++) {
+		struct shape s = { x >> 20 & 1, false, 0, 0 };
+		struct feed sent = { 0 }, in = { 0 }, got = { 0 };
+		size_t len = build(frame, &s, 200 + (x >> 8) % 9000);
+
+		frame[transport(&s) + 13] = x >> 22 & 1 ? 0x18 : 0x10;
+		CHECK(virtio__net_segment(frame, len, transport(&s), 500 + (x >> 16) % 900, out,
+					  keep, &sent));
+		give(d.ring[RX].nfree, 2000);
+		for (unsigned k = 0; k < sent.n; k++) {
+			unsigned from;
+
+			x = x * 1664525 + 1013904223;
+			from = (x >> 24) > 240 ? (x >> 16) % sent.n : k;
+			keep(&in, sent.frame[from], sent.len[from]);
+			if ((x >> 15 & 31) == 0)
+				in.frame[in.n - 1][(x >> 4) % in.len[in.n - 1]] ^= 1 << (x & 7);
+			w.net.recv(w.net.arg, in.frame[in.n - 1], in.len[in.n - 1]);
+			if ((x >> 9 & 31) == 0)
+				run_loop(&d);
+		}
+		run_loop(&d);
+		all += in.n;
+		frames += take_all(&got);
+		check_same(&in, &got);
+		feed_free(&sent);
+	}
+	CHECK(frames < all * 2 / 3);
+	end();
+}
+
+/* A ring that never has room for a merged frame gets single ones. */
+static void small_rings_get_single_segments(void)
+{
+	static uint8_t frame[VIRTIO__NET_FRAME], out[VIRTIO__NET_FRAME];
+	struct shape s = { 0 };
+
+	begin(F_GUEST_CSUM | 3 << 7); /* one buffer a frame */
+	for (unsigned round = 0; round < 3; round++) {
+		struct feed sent = { 0 }, got = { 0 };
+		size_t len = build(frame, &s, 10000);
+
+		give(20, 2000);
+		frame[transport(&s) + 13] = 0x18;
+		CHECK(virtio__net_segment(frame, len, transport(&s), 1448, out, keep, &sent));
+		for (unsigned k = 0; k < sent.n; k++)
+			w.net.recv(w.net.arg, sent.frame[k], sent.len[k]);
+		run_loop(&d);
+		CHECK_EQ(take_all(&got), round ? sent.n : 0);
+		feed_free(&sent);
+		feed_free(&got);
+	}
+	end();
+}
+
+static void a_waiting_frame_is_saved(void)
+{
+	static uint8_t frame[3000];
+	struct ser_writer sw;
+	struct ser_reader sr;
+	struct ring ring;
+	uint32_t used;
+
+	begin(F_MRG);
+	for (unsigned i = 0; i < sizeof(frame); i++)
+		frame[i] = i * 3;
+	give(1, 2000);
+	w.net.recv(w.net.arg, frame, sizeof(frame));
+	ring = d.ring[RX];
+	ser_writer_init(&sw);
+	mem_save(f.host.mem, &sw);
+	vm_host_save(&f.host, &sw);
+	end();
+	begin(F_MRG);
+	ser_reader_init(&sr, sw.buf, sw.len);
+	mem_load(f.host.mem, &sr);
+	vm_host_load(&f.host, &sr);
+	CHECK_EQ(ser_error(&sr, NULL), 0);
+	ser_writer_fini(&sw);
+	d.ring[RX] = ring;
+	give(1, 2000);
+	CHECK(ring_get(&d, RX, &used) >= 0);
+	CHECK_EQ(used, 2000);
+	CHECK(ring_get(&d, RX, &used) >= 0);
+	CHECK_EQ(used, sizeof(frame) + HDR - 2000);
+	end();
 }
 
 static void the_link_may_answer_from_inside_send(void)
@@ -472,5 +668,8 @@ static void announcing(void)
 TEST_MAIN(T(frames_go_out_off_the_hart), T(checksums_are_completed),
 	  T(large_frames_are_segmented), T(hostile_offload_fields_drop_the_frame),
 	  T(random_offloads_are_harmless), T(frames_come_in),
-	  T(large_frames_use_several_buffers_at_once), T(the_link_may_answer_from_inside_send),
+	  T(large_frames_use_several_buffers_at_once),
+	  T(bursts_of_segments_become_one_frame), T(merging_changes_nothing),
+	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved),
+	  T(the_link_may_answer_from_inside_send),
 	  T(filters_do_what_the_driver_says), T(malformed_commands_are_refused), T(announcing))

@@ -164,6 +164,12 @@ static void forged_state_is_refused_or_harmless(void)
 				ser_reader_init(&sr, w.buf, w.len);
 				r->e->v.dev.ops->load(&r->e->v.dev, &sr);
 				refused += ser_error(&sr, NULL) < 0;
+				for (unsigned q = 0; q < 2; q++) {
+					struct virtq *vq = &r->e->v.queues[q];
+
+					CHECK(!vq->packed || !vq->enabled ||
+					      (vq->avail_idx < vq->size && vq->used_idx < vq->size));
+				}
 				w.buf[i] = was;
 				use(r);
 				r->d.heap = heap_was;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio network device (virtio 1.2, 5.1): one queue pair and the control
- * queue, over a link that carries plain frames (host/net.h).  Checksum and
- * TCP segmentation offload are done here in software (net_offload.c), so that
- * the guest, which is the slow side, is spared them.
+ * queue, over a link that carries plain frames (host/net.h).  Checksums, TCP
+ * segmentation and merging of received segments are done here in software
+ * (net_offload.c), so that the guest, which is the slow side, is spared them.
  *
  * Sending and receiving run on the loop thread.  The link is never called
- * with the io lock held, because it answers from inside its send.  Nothing is
- * queued here: without receive buffers the link holds frames back.
+ * with the io lock held, because it answers from inside its send.  One frame
+ * at most waits here, to grow or for buffers; then the link holds back.
  */
 #include <errno.h>
 
@@ -25,6 +25,8 @@ enum { STATUS_LINK_UP = 1, STATUS_ANNOUNCE = 2 };
 #define NET_F_CSUM           (1ull << 0)
 #define NET_F_GUEST_CSUM     (1ull << 1)
 #define NET_F_MAC            (1ull << 5)
+#define NET_F_GUEST_TSO4     (1ull << 7)
+#define NET_F_GUEST_TSO6     (1ull << 8)
 #define NET_F_HOST_TSO4      (1ull << 11)
 #define NET_F_HOST_TSO6      (1ull << 12)
 #define NET_F_HOST_ECN       (1ull << 13)
@@ -38,13 +40,13 @@ enum { STATUS_LINK_UP = 1, STATUS_ANNOUNCE = 2 };
 
 /* struct virtio_net_hdr (5.1.6) */
 enum {
-	HDR_FLAGS = 0, HDR_GSO_TYPE = 1, HDR_GSO_SIZE = 4, HDR_CSUM_START = 6,
+	HDR_FLAGS = 0, HDR_GSO_TYPE = 1, HDR_HEADERS = 2, HDR_GSO_SIZE = 4, HDR_CSUM_START = 6,
 	HDR_CSUM_OFFSET = 8, HDR_BUFFERS = 10, HDR_LEN = 12, HDR_LEN_LEGACY = 10,
 };
 enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
 enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
 
-enum { ETH_HEADER = 14, MAC_LEN = 6, FILTER_MAX = 64, MERGE_MAX = 64 };
+enum { ETH_HEADER = 14, MAC_LEN = 6, FILTER_MAX = 64, MERGE_MAX = NET_QUEUE };
 
 struct mac_table {
 	unsigned n;
@@ -62,6 +64,11 @@ struct netdev {
 	bool mode[RX_MODES];
 	struct mac_table uni, multi;
 	bool held_back;                 /* the link was told to wait */
+	/* The frame that waits, and its header once it is closed. */
+	struct virtio__net_merge rx;
+	uint8_t rx_hdr[HDR_LEN];
+	bool rx_closed, flush_posted;
+	bool no_merge;                  /* the driver's ring is too small for it */
 	/* Loop thread only. */
 	uint8_t frame[VIRTIO__NET_FRAME], segment[VIRTIO__NET_FRAME];
 };
@@ -161,15 +168,17 @@ static bool wanted(const struct netdev *d, const uint8_t *dst)
 }
 
 /* Buffers for `total` bytes: their number, or 0 when there are not enough
- * (what was taken is put back). */
-static unsigned take_buffers(struct netdev *d, uint64_t total, struct virtq_chain **c)
+ * (what was taken is put back); *never: nor will there be. */
+static unsigned take_buffers(struct netdev *d, uint64_t total, struct virtq_chain **c,
+			     bool *never)
 {
-	unsigned max = virtio_has(&d->v, NET_F_MRG_RXBUF) ? MERGE_MAX : 1, n = 0;
+	unsigned max = virtio_has(&d->v, NET_F_MRG_RXBUF) ? virtq_size(&d->v, RX) : 1, n = 0;
 	uint64_t room = 0;
 
 	while (room < total && n < max && (c[n] = virtq_pop(&d->v, RX)))
 		room += c[n++]->in_len;
 	/* The header must lie in the first one. */
+	*never = n == max || (n && c[0]->in_len < header_len(&d->v));
 	if (room >= total && c[0]->in_len >= header_len(&d->v))
 		return n;
 	while (n)
@@ -177,31 +186,95 @@ static unsigned take_buffers(struct netdev *d, uint64_t total, struct virtq_chai
 	return 0;
 }
 
-static void deliver(struct netdev *d, const uint8_t *frame, size_t len)
+/* No more segments join: decide what the header says. */
+static void close_frame(struct netdev *d)
+{
+	struct virtio__net_merge *m = &d->rx;
+
+	if (d->rx_closed)
+		return;
+	d->rx_closed = true;
+	memset(d->rx_hdr, 0, HDR_LEN);
+	if (virtio__net_merge_close(m)) { /* 5.1.6.4.1 */
+		d->rx_hdr[HDR_FLAGS] = HDR_NEEDS_CSUM;
+		d->rx_hdr[HDR_GSO_TYPE] = m->first.v6 ? GSO_TCPV6 : GSO_TCPV4;
+		st_le16(d->rx_hdr + HDR_HEADERS, m->first.hlen);
+		st_le16(d->rx_hdr + HDR_GSO_SIZE, m->first.data);
+		st_le16(d->rx_hdr + HDR_CSUM_START, m->first.tcp);
+		st_le16(d->rx_hdr + HDR_CSUM_OFFSET, 16);
+	} else if (virtio_has(&d->v, NET_F_GUEST_CSUM) && virtio__net_verify(m->frame, m->len)) {
+		d->rx_hdr[HDR_FLAGS] = HDR_DATA_VALID;
+	}
+}
+
+/* Give the waiting frame to the driver.  False: it has to wait for buffers. */
+static bool flush(struct netdev *d)
 {
 	struct virtio *v = &d->v;
 	struct virtq_chain *c[MERGE_MAX];
 	uint32_t written[MERGE_MAX];
-	uint8_t hdr[HDR_LEN] = { 0 };
-	unsigned hlen = header_len(v), n = take_buffers(d, hlen + len, c);
-	size_t done = 0;
+	unsigned hlen = header_len(v), n;
+	size_t done = 0, len = d->rx.len;
+	bool never;
 
+	if (!len)
+		return true;
+	close_frame(d);
+	n = take_buffers(d, hlen + len, c, &never);
+	if (!n && !never)
+		return false;
 	if (!n) {
-		log_trace(NET, "%s: no buffer for a frame of %zu bytes", v->dev.name, len);
-		return;
+		log_trace(NET, "%s: no room for a frame of %zu bytes", v->dev.name, len);
+		d->no_merge |= d->rx.segments > 1; /* or it is sent again, and again */
 	}
-	if (virtio_has(v, NET_F_GUEST_CSUM) && virtio__net_verify(frame, len))
-		hdr[HDR_FLAGS] = HDR_DATA_VALID;
-	st_le16(hdr + HDR_BUFFERS, n);
+	st_le16(d->rx_hdr + HDR_BUFFERS, n);
 	for (unsigned i = 0; i < n; i++) {
 		unsigned skip = i ? 0 : hlen;
 
 		if (skip)
-			virtq_write(c[i], 0, hdr, hlen);
-		written[i] = skip + virtq_write(c[i], skip, frame + done, len - done);
+			virtq_write(c[i], 0, d->rx_hdr, hlen);
+		written[i] = skip + virtq_write(c[i], skip, d->rx.frame + done, len - done);
 		done += written[i] - skip;
 	}
-	virtq_push_many(v, RX, c, written, n);
+	if (n)
+		virtq_push_many(v, RX, c, written, n);
+	d->rx.len = 0;
+	return true;
+}
+
+/* Segments come in bursts, one callback of the link: wait for its end. */
+static void flush_later(void *arg)
+{
+	struct netdev *d = arg;
+
+	lock_take(d->v.host->io);
+	d->flush_posted = false;
+	if (running(&d->v))
+		flush(d);
+	lock_drop(d->v.host->io);
+}
+
+static void receive(struct netdev *d, const uint8_t *frame, size_t len)
+{
+	struct virtio *v = &d->v;
+	bool merge = virtio_has(v, NET_F_GUEST_CSUM) && !d->no_merge;
+
+	if (!d->rx_closed && virtio__net_merge_add(&d->rx, frame, len)) {
+		if (!d->rx.open)
+			flush(d);
+		return;
+	}
+	if (!flush(d)) {
+		log_trace(NET, "%s: frame of %zu bytes dropped", v->dev.name, len);
+		return;
+	}
+	d->rx_closed = false;
+	virtio__net_merge_start(&d->rx, frame, len, merge && virtio_has(v, NET_F_GUEST_TSO4),
+				merge && virtio_has(v, NET_F_GUEST_TSO6));
+	if (d->rx.open && !d->flush_posted)
+		d->flush_posted = loop_post(v->host->loop, flush_later, d);
+	if (!d->rx.open || !d->flush_posted)
+		flush(d);
 }
 
 static void net_recv(void *arg, const void *frame, size_t len)
@@ -210,8 +283,14 @@ static void net_recv(void *arg, const void *frame, size_t len)
 
 	lock_take(d->v.host->io);
 	if (running(&d->v) && len >= ETH_HEADER && len <= VIRTIO__NET_FRAME && wanted(d, frame))
-		deliver(d, frame, len);
+		receive(d, frame, len);
 	lock_drop(d->v.host->io);
+}
+
+/* A closed frame that is still there waits for buffers. */
+static bool stuck(struct netdev *d)
+{
+	return d->rx.len && d->rx_closed && !flush(d);
 }
 
 static bool net_can_recv(void *arg)
@@ -220,7 +299,7 @@ static bool net_can_recv(void *arg)
 	bool ok;
 
 	lock_take(d->v.host->io);
-	ok = !virtq_empty(&d->v, RX);
+	ok = !stuck(d) && !virtq_empty(&d->v, RX);
 	d->held_back = !ok;
 	lock_drop(d->v.host->io);
 	return ok;
@@ -229,7 +308,7 @@ static bool net_can_recv(void *arg)
 /* The driver gave buffers: let the link go on. */
 static void resume(struct netdev *d)
 {
-	if (!d->held_back || virtq_empty(&d->v, RX))
+	if (stuck(d) || !d->held_back || virtq_empty(&d->v, RX))
 		return;
 	d->held_back = false;
 	lock_drop(d->v.host->io);
@@ -332,6 +411,8 @@ static void net_reset(struct virtio *v)
 {
 	struct netdev *d = from_virtio(v);
 
+	d->rx.len = 0;
+	d->no_merge = false;
 	memset(d->mode, 0, sizeof(d->mode));
 	d->mode[RX_PROMISC] = true;
 	d->uni = d->multi = (struct mac_table){ 0 };
@@ -341,8 +422,8 @@ static void net_reset(struct virtio *v)
 
 static void net_queue_reset(struct virtio *v, unsigned q)
 {
-	(void)v; /* between two frames nothing is held */
-	(void)q;
+	if (q == RX)
+		from_virtio(v)->rx.len = 0;
 }
 
 static void save_table(const struct mac_table *t, struct ser_writer *w)
@@ -373,23 +454,40 @@ static void net_save(struct virtio *v, struct ser_writer *w)
 	save_table(&d->uni, w);
 	save_table(&d->multi, w);
 	ser_u8(w, d->held_back);
+	if (d->rx.len)
+		close_frame(d);
+	ser_bytes(w, d->rx_hdr, HDR_LEN);
+	ser_blob(w, d->rx.frame, d->rx.len);
 }
 
 static void net_load(struct virtio *v, struct ser_reader *r)
 {
 	struct netdev *d = from_virtio(v);
+	const void *frame;
+	uint32_t len;
 
 	for (unsigned i = 0; i < RX_MODES; i++)
 		d->mode[i] = ser_get_u8(r);
 	load_table(&d->uni, r);
 	load_table(&d->multi, r);
 	d->held_back = ser_get_u8(r);
+	ser_get_bytes(r, d->rx_hdr, HDR_LEN);
+	frame = ser_get_blob(r, &len, VIRTIO__NET_FRAME);
+	if (frame && len)
+		memcpy(d->rx.frame, frame, len);
+	d->rx.len = len;
+	d->rx.segments = 1;
+	d->rx.open = false;
+	d->rx_closed = true;
+	if (len && !d->flush_posted)
+		d->flush_posted = loop_post(v->host->loop, flush_later, d);
 }
 
 static void net_destroy(struct virtio *v)
 {
 	struct netdev *d = from_virtio(v);
 
+	loop_cancel(v->host->loop, flush_later, d);
 	d->link->ops->destroy(d->link);
 	virtio_fini(v);
 	base_free(d);
@@ -416,8 +514,8 @@ struct virtio *virtio_net_create(struct vm_host *h, const char *name, struct net
 				 const uint8_t mac[6], struct err *e)
 {
 	static const uint16_t max[3] = { NET_QUEUE, NET_QUEUE, NET_CTRL_QUEUE };
-	const uint64_t features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MAC | NET_F_HOST_TSO4 |
-		NET_F_HOST_TSO6 | NET_F_HOST_ECN | NET_F_MRG_RXBUF | NET_F_STATUS |
+	const uint64_t features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MAC | NET_F_GUEST_TSO4 |
+		NET_F_GUEST_TSO6 | NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | NET_F_HOST_ECN | NET_F_MRG_RXBUF | NET_F_STATUS |
 		NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_RX_EXTRA | NET_F_GUEST_ANNOUNCE |
 		NET_F_CTRL_MAC_ADDR;
 	struct netdev *d = base_zalloc(sizeof(*d));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Checksums (RFC 1071) and TCP segmentation; see net_offload.h.  Never reads
+/* Checksums (RFC 1071), TCP segmentation and merging; see net_offload.h.  Never reads
  * or writes outside of the frame that it is given. */
 #include "dev/virtio/net_offload.h"
 
@@ -8,7 +8,7 @@
 enum { ETH_LEN = 14, ETH_VLAN = 0x8100, ETH_IPV4 = 0x0800, ETH_IPV6 = 0x86dd };
 enum { PROTO_TCP = 6, PROTO_UDP = 17 };
 enum { TCP_SEQ = 4, TCP_OFF = 12, TCP_FLAGS = 13, TCP_CSUM = 16, UDP_CSUM = 6, TCP_MIN = 20 };
-enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
+enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_CWR = 0x80 };
 
 /* One's complement sum as big-endian 16-bit words, not yet folded. */
 static uint64_t sum(const uint8_t *p, size_t len)
@@ -175,5 +175,94 @@ bool virtio__net_segment(const uint8_t *frame, size_t len, unsigned tcp, unsigne
 		emit(arg, out, hlen + n);
 		at += n;
 	}
+	return true;
+}
+
+/* ---- merging ---------------------------------------------------------------- */
+
+/* A TCP segment with data and nothing unusual.  Does not look at the checksum. */
+static bool plain_segment(const uint8_t *f, size_t len, struct virtio__net_segment *s)
+{
+	struct layout l;
+	const uint8_t *tcp;
+
+	if (!parse(f, len, &l) || l.proto != PROTO_TCP || l.end != len ||
+	    len < (size_t)l.transport + TCP_MIN)
+		return false;
+	tcp = f + l.transport;
+	*s = (struct virtio__net_segment){
+		.v6 = l.v6, .ip = l.ip, .tcp = l.transport, .seq = ld_be32(tcp + TCP_SEQ),
+		.hlen = l.transport + 4u * (tcp[TCP_OFF] >> 4),
+	};
+	if (s->hlen < s->tcp + TCP_MIN || s->hlen >= len ||
+	    (tcp[TCP_FLAGS] | TCP_PSH) != (TCP_ACK | TCP_PSH) ||
+	    (!l.v6 && l.transport - l.ip != 20))
+		return false;
+	s->data = len - s->hlen;
+	return true;
+}
+
+void virtio__net_merge_start(struct virtio__net_merge *m, const uint8_t *frame, size_t len,
+			     bool v4, bool v6)
+{
+	memcpy(m->frame, frame, len);
+	m->len = len;
+	m->segments = 1;
+	m->open = plain_segment(frame, len, &m->first) && (m->first.v6 ? v6 : v4) &&
+		  !(frame[m->first.tcp + TCP_FLAGS] & TCP_PSH) && virtio__net_verify(frame, len);
+	m->next_seq = m->first.seq + m->first.data;
+}
+
+/* Equal headers but for the fields that differ from segment to segment: IP
+ * length, identification and checksum; sequence, PSH and checksum of TCP. */
+static bool same_flow(const uint8_t *a, const uint8_t *b, const struct virtio__net_segment *s)
+{
+	const uint8_t *ta = a + s->tcp, *tb = b + s->tcp, *ia = a + s->ip, *ib = b + s->ip;
+	bool ip = s->v6 ? !memcmp(ia, ib, 4) && !memcmp(ia + 6, ib + 6, 34) :
+		  !memcmp(ia, ib, 2) && !memcmp(ia + 6, ib + 6, 4) && !memcmp(ia + 12, ib + 12, 8);
+
+	return ip && !memcmp(a, b, s->ip) && !memcmp(ta, tb, TCP_SEQ) &&
+	       !memcmp(ta + 8, tb + 8, 5) && !memcmp(ta + 14, tb + 14, 2) &&
+	       !memcmp(ta + 18, tb + 18, s->hlen - s->tcp - 18);
+}
+
+bool virtio__net_merge_add(struct virtio__net_merge *m, const uint8_t *frame, size_t len)
+{
+	const struct virtio__net_segment *f = &m->first;
+	struct virtio__net_segment s;
+
+	if (!m->len || !m->open || !plain_segment(frame, len, &s) || s.tcp != f->tcp ||
+	    s.hlen != f->hlen || s.v6 != f->v6 || s.ip != f->ip || s.seq != m->next_seq ||
+	    s.data > f->data || m->len + s.data - f->ip > UINT16_MAX ||
+	    !same_flow(m->frame, frame, f) || !virtio__net_verify(frame, len))
+		return false;
+	memcpy(m->frame + m->len, frame + s.hlen, s.data);
+	m->len += s.data;
+	m->segments++;
+	m->next_seq += s.data;
+	/* A short segment or PSH ends the run (as a sender's own offload would). */
+	if (frame[s.tcp + TCP_FLAGS] & TCP_PSH)
+		m->frame[f->tcp + TCP_FLAGS] |= TCP_PSH;
+	m->open = s.data == f->data && !(frame[s.tcp + TCP_FLAGS] & TCP_PSH);
+	return true;
+}
+
+bool virtio__net_merge_close(struct virtio__net_merge *m)
+{
+	const struct virtio__net_segment *f = &m->first;
+	struct layout l = { .ip = f->ip, .transport = f->tcp, .v6 = f->v6, .proto = PROTO_TCP };
+	uint8_t *ip = m->frame + f->ip;
+
+	m->open = false;
+	if (m->segments < 2)
+		return false;
+	if (f->v6) {
+		st_be16(ip + 4, m->len - f->tcp);
+	} else {
+		st_be16(ip + 2, m->len - f->ip);
+		st_be16(ip + 10, 0);
+		st_be16(ip + 10, ~fold(sum(ip, 20)));
+	}
+	st_be16(m->frame + f->tcp + TCP_CSUM, fold(pseudo(m->frame, &l, m->len - f->tcp)));
 	return true;
 }
