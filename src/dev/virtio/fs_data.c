@@ -65,7 +65,7 @@ struct listing {
 	struct fuse_req *r;
 	uint8_t *buf;
 	uint32_t len, max;
-	bool plus;
+	bool plus, full;
 };
 
 /* "." and ".." are listed without a node: the guest knows them. */
@@ -94,8 +94,10 @@ static bool add_entry(void *arg, const struct host_fs_dirent *d)
 	struct fuse_entry_out entry;
 	uint8_t *p = l->buf + l->len;
 
-	if (size > l->max - l->len)
+	if (size > l->max - l->len) {
+		l->full = true;
 		return false;
+	}
 	memset(p, 0, size);
 	if (l->plus) {
 		plus_entry(l, d, &entry);
@@ -118,6 +120,9 @@ static int64_t list_dir(struct fuse_req *r, bool plus)
 	if (!l.buf)
 		return -ENOMEM;
 	ret = host_fs_readdir(r->s->fs, in->fh, in->offset, add_entry, &l);
+	/* No entry at all would mean the end. */
+	if (!ret && l.full && !l.len)
+		ret = -EINVAL;
 	if (!ret)
 		virtq_write(r->c, HDR_OUT, l.buf, l.len);
 	base_free(l.buf);
