@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "dev/pci.h"
+#include "dev/virtio/net_offload.h"
 #include "dev/virtio/virtio.h"
 #include "host/chan.h"
 #include "host/entropy.h"
@@ -306,6 +307,28 @@ static void make_available(struct machine *m, struct input *in)
 	st_le16(avail + 2, idx + 1);
 }
 
+/* A TCP segment that may continue the one before: n bytes, some damaged. */
+static size_t tcp_frame(struct input *in, uint8_t *f, size_t max)
+{
+	size_t n = 54 + u8(in) % (max - 54);
+	uint8_t seq = u8(in), what = u8(in);
+
+	memset(f, 0, max);
+	st_be16(f + 12, 0x0800);
+	f[14] = 0x45;
+	st_be16(f + 16, n - 14);
+	f[23] = 6;
+	virtio__net_checksum(f, 34, 14, 10);
+	f[41] = seq;
+	f[46] = 0x50;
+	f[47] = what & 1 ? 0x18 : 0x10;
+	st_be16(f + 50, 6 + n - 34); /* pseudo header of addresses 0 */
+	virtio__net_checksum(f, n, 34, 16);
+	if (what & 2)
+		f[u8(in) % n] ^= u8(in);
+	return n;
+}
+
 static void step(struct machine *m, struct input *in, uint64_t features)
 {
 	uint8_t op = u8(in), frame[256];
@@ -339,8 +362,9 @@ static void step(struct machine *m, struct input *in, uint64_t features)
 		if (m->chan.ready)
 			m->chan.ready(m->chan.ready_arg, true, true);
 		memset(frame, op, sizeof(frame));
+		n = op & 16 ? tcp_frame(in, frame, sizeof(frame)) : m->room % sizeof(frame);
 		if (m->net.recv)
-			m->net.recv(m->net.arg, frame, m->room % sizeof(frame));
+			m->net.recv(m->net.arg, frame, n);
 		break;
 	case 12: save_and_load(m, in); break;
 	case 13: bring_up(m, features); break;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Status, features, configuration space and queue registers of both
  * transports, used as they should be and as they should not. */
+#include <errno.h>
+
+#include "host/entropy.h"
 #include "virtio_driver.h"
 
 static struct rig *r;
@@ -271,7 +274,7 @@ static void vectors_out_of_range_read_back_as_none(void)
 {
 	begin(true);
 	drv_start(d, 0, 1, 8);
-	for (uint32_t n = 0; n < 0x10000; n += 5) {
+	for (uint32_t n = 0; n < 0x10000; n += n < 16 ? 1 : 5) {
 		put(d, d->common + 16, 2, n);
 		CHECK_EQ(get(d, d->common + 16, 2), n <= 2 ? n : 0xffff);
 		put(d, d->common + 26, 2, n);
@@ -354,6 +357,46 @@ static void the_configuration_window_works(void)
 	end();
 }
 
+/* Each allocation of creating and attaching a device fails once. */
+static bool create_with_failure(unsigned kind, bool pci, unsigned fail)
+{
+	struct entropy s;
+	struct pci_bus *bus;
+	struct virtio *v;
+	struct fake f;
+	struct err e;
+	struct chan *c = chan_null_create(&e);
+	char spec[32];
+	bool ok;
+
+	CHECK(c);
+	fake_init(&f);
+	bus = pci ? drv_bus(&f) : NULL;
+	entropy_init_seed(&s, 1);
+	snprintf(spec, sizeof(spec), "alloc:%u", fail);
+	fail_setup(spec);
+	v = kind ? virtio_console_create(&f.host, "console0", c, &e) :
+	    virtio_rng_create(&f.host, "rng0", &s, &e);
+	ok = v && !(pci ? virtio_pci_attach(v, bus, &e) :
+		    virtio_mmio_attach(v, GPA(DRV_MMIO), fake_irq(&f, 1), &e));
+	fail_setup(NULL);
+	CHECK(ok || e.code == ENOMEM);
+	if (!v || !kind)
+		chan_destroy(c);
+	fake_fini(&f);
+	return ok;
+}
+static void out_of_memory_is_an_error(void)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned n = 1;
+
+		while (!create_with_failure(i & 1, i & 2, n))
+			n++;
+		CHECK(n > 4);
+	}
+}
+
 #define T(name) { #name, name }
 TEST_MAIN(T(only_offered_features_are_accepted), T(version_1_is_required_over_pci),
 	  T(features_freeze_and_status_only_grows), T(nothing_is_processed_before_driver_ok),
@@ -364,4 +407,4 @@ TEST_MAIN(T(only_offered_features_are_accepted), T(version_1_is_required_over_pc
 	  T(configuration_changes_are_told), T(every_register_at_every_width),
 	  T(mmio_has_no_shared_memory), T(vectors_out_of_range_read_back_as_none),
 	  T(messages_to_wild_addresses_are_harmless), T(without_msix_the_isr_says_why),
-	  T(the_configuration_window_works))
+	  T(the_configuration_window_works), T(out_of_memory_is_an_error))

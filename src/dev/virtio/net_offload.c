@@ -180,7 +180,7 @@ bool virtio__net_segment(const uint8_t *frame, size_t len, unsigned tcp, unsigne
 
 /* ---- merging ---------------------------------------------------------------- */
 
-/* A TCP segment with data and nothing unusual.  Does not look at the checksum. */
+/* A TCP segment with data and nothing unusual.  Does not look at its checksum. */
 static bool plain_segment(const uint8_t *f, size_t len, struct virtio__net_segment *s)
 {
 	struct layout l;
@@ -196,7 +196,7 @@ static bool plain_segment(const uint8_t *f, size_t len, struct virtio__net_segme
 	};
 	if (s->hlen < s->tcp + TCP_MIN || s->hlen >= len ||
 	    (tcp[TCP_FLAGS] | TCP_PSH) != (TCP_ACK | TCP_PSH) ||
-	    (!l.v6 && l.transport - l.ip != 20))
+	    (!l.v6 && (l.transport - l.ip != 20 || fold(sum(f + l.ip, 20)) != 0xffff)))
 		return false;
 	s->data = len - s->hlen;
 	return true;
