@@ -69,7 +69,7 @@ enum { BEFORE_NONE, BEFORE_LR, BEFORE_VOID, BEFORE_SAME };
 
 struct diff_image {
 	uint8_t *bytes;                 /* DIFF_SIZE */
-	uint32_t pc, states, out, hash_int, hash_mem, hash_fp, hash_fp_mem, flush, end;
+	uint32_t pc, states, out, hash_int, hash_mem, hash_fp, hash_fp_mem, flush, routines, end;
 	uint32_t file_size;             /* the rest is zero */
 	unsigned state_count, block_count;
 };
@@ -202,6 +202,7 @@ static inline void emit_li(struct diff_image *m, unsigned rd, uint32_t v)
 
 static inline void emit_jal(struct diff_image *m, unsigned rd, uint32_t to)
 {
+	diff_must(to - m->pc + (1 << 20) < 2 << 20);
 	emit(m, JAL | rd << 7 | j_bits((int32_t)(to - m->pc)));
 }
 
@@ -335,6 +336,17 @@ static inline bool diff_is_jump(unsigned row)
 	       f == FMT_CJALR || row == INSN_jalr;
 }
 
+/* The routines that blocks call; within reach of JAL. */
+static inline void emit_routines(struct diff_image *m)
+{
+	m->routines = m->pc;
+	m->hash_int = emit_hash(m, false, false);
+	m->hash_mem = emit_hash(m, false, true);
+	m->hash_fp = emit_hash(m, true, false);
+	m->hash_fp_mem = emit_hash(m, true, true);
+	m->flush = emit_flush(m);
+}
+
 static inline void diff_emit_block(struct diff_image *m, const struct riscv_decoder *dec,
 				   const struct diff_block *b, bool details)
 {
@@ -342,6 +354,16 @@ static inline void diff_emit_block(struct diff_image *m, const struct riscv_deco
 	unsigned p = b->spare, t0 = p == 28 ? 29 : 28, t1 = p == 30 ? 31 : 30;
 	uint32_t loop;
 
+	if (m->pc - m->routines > 900000) {
+		uint32_t jump = m->pc, after;
+
+		m->pc += 4;
+		emit_routines(m);
+		after = m->pc;
+		m->pc = jump;
+		emit_jal(m, 0, after);
+		m->pc = after;
+	}
 	emit_li(m, 10, DIFF_BASE + m->states +
 		       b->flavor * m->state_count * (uint32_t)sizeof(struct diff_state));
 	loop = m->pc;
@@ -542,11 +564,7 @@ static inline void diff_begin(struct diff_image *m, unsigned states, unsigned bl
 	data[1] = 0x9e3779b97f4a7c15;
 	data[2] = DIFF_BASE + m->out;
 	diff_fill_states(m, r);
-	m->hash_int = emit_hash(m, false, false);
-	m->hash_mem = emit_hash(m, false, true);
-	m->hash_fp = emit_hash(m, true, false);
-	m->hash_fp_mem = emit_hash(m, true, true);
-	m->flush = emit_flush(m);
+	emit_routines(m);
 	put_elf_header(m, m->pc);
 }
 

@@ -9,7 +9,6 @@
  * STATES states, and lets both run it.  The reference is $DOPPEL_QEMU_RISCV64 or
  * qemu-riscv64 of the PATH; what it does not know is skipped by name.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,7 +24,7 @@
 static struct {
 	const char *qemu;
 	char version[64];
-	int qemu_major;
+	const char *cpu;
 	unsigned encodings, states, rounds;
 	uint64_t seed;
 	bool verbose;
@@ -42,8 +41,7 @@ static void exec_qemu(const char *file, int out)
 	int null = open("/dev/null", O_RDWR);
 
 	dup2(null, 0), dup2(out, 1), dup2(null, 2);
-	execlp(opt.qemu, opt.qemu, "-cpu", opt.qemu_major >= 9 ? "max" :
-	       "rv64,zba=true,zbb=true,zbc=true,zbs=true,zfh=true,zfhmin=true,zawrs=true", file, (char *)0);
+	execlp(opt.qemu, opt.qemu, "-cpu", opt.cpu, file, (char *)0);
 	_exit(127);
 }
 
@@ -79,6 +77,7 @@ static bool run_qemu(const struct diff_image *m, uint8_t *out, size_t len, int *
 static bool find_qemu(void)
 {
 	char command[512];
+	int major = 0, minor = 0;
 	FILE *f;
 
 	opt.qemu = getenv("DOPPEL_QEMU_RISCV64");
@@ -88,10 +87,13 @@ static bool find_qemu(void)
 	f = popen(command, "r");
 	if (f) {
 		if (fscanf(f, "qemu-riscv64 version %63s", opt.version) == 1)
-			opt.qemu_major = atoi(opt.version);
+			sscanf(opt.version, "%d.%d", &major, &minor);
 		pclose(f);
 	}
-	return opt.qemu_major > 0;
+	/* "max", all that it knows, came with 8.2; 7.2 names some with a capital */
+	opt.cpu = major * 100 + minor >= 802 ? "max" :
+		  major == 7 ? "rv64,zba=true,zbb=true,zbc=true,zbs=true,Zfh=true,Zfhmin=true" : "rv64";
+	return major > 0;
 }
 
 /* ---- ours --------------------------------------------------------------------------- */
