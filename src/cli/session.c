@@ -24,6 +24,7 @@ struct session {
 	uint64_t started;               /* monotonic ns */
 	pthread_t signals;
 	_Atomic int signal;             /* the one that ends the machine */
+	uint64_t signaled;              /* when it came; signal thread */
 	_Atomic bool quit;              /* by the escape key */
 	_Atomic bool done;              /* the machine has ended */
 };
@@ -143,13 +144,17 @@ static void stop_and_go_on(struct session *s)
 		system_resume(s->sys);
 }
 
-/* A clean stop; who asks twice does not want to wait for it. */
+/* A clean stop; who asks again after a while does not want to wait for it.
+ * (Once may come twice: to the process and to its group.) */
 static void end_by(struct session *s, int sig)
 {
 	if (s->signal) {
+		if (now_ns() - s->signaled < 1000000000u)
+			return;
 		term_restore();
 		_exit(128 + sig);
 	}
+	s->signaled = now_ns();
 	s->signal = sig;
 	system_stop(s->sys);
 }
