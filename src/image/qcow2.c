@@ -6,6 +6,7 @@
 #include "image/qcow2.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -82,28 +83,32 @@ static const struct blk_ops q_ops = {
 	.destroy = q_destroy,
 };
 
+static int check_chain(const struct disk_chain *up, dev_t dev, ino_t ino, struct err *e)
+{
+	if (up && up->depth >= QCOW2_DEPTH_MAX)
+		return err_set(e, ELOOP, "more than %d backing files", QCOW2_DEPTH_MAX);
+	for (; up; up = up->up)
+		if (up->dev == dev && up->ino == ino)
+			return err_set(e, ELOOP, "the backing files form a loop");
+	return 0;
+}
+
 static int open_backing(struct qcow2 *q, const struct disk_chain *up, struct err *e)
 {
 	struct disk_chain here = { up, q->file.dev, q->file.ino, up ? up->depth + 1 : 1 };
 	base_auto char *path = NULL;
+	struct stat st;
 
 	if (!q->backing_name)
 		return 0;
 	path = disk__backing_path(q->file.path, q->backing_name, e);
 	if (!path)
 		return -EINVAL;
+	/* Before it is opened: a loop must not be told from the lock. */
+	if (stat(path, &st) == 0 && check_chain(&here, st.st_dev, st.st_ino, e) < 0)
+		return err_wrap(e, "%s", path);
 	q->backing = disk__open_backing(path, q->backing_format, &here, e);
-	return q->backing ? 0 : err_wrap(e, "backing file");
-}
-
-static int check_chain(const struct qcow2 *q, const struct disk_chain *up, struct err *e)
-{
-	if (up && up->depth >= QCOW2_DEPTH_MAX)
-		return err_set(e, ELOOP, "more than %d backing files", QCOW2_DEPTH_MAX);
-	for (; up; up = up->up)
-		if (up->dev == q->file.dev && up->ino == q->file.ino)
-			return err_set(e, ELOOP, "the backing files form a loop");
-	return 0;
+	return q->backing ? 0 : -EINVAL;
 }
 
 static int open_tables(struct qcow2 *q, struct err *e)
@@ -158,9 +163,7 @@ struct blk *qcow2__open_chain(const char *path, bool readonly, const struct disk
 		return NULL;
 	}
 	q->blk = (struct blk){ .ops = &q_ops, .readonly = readonly };
-	r = check_chain(q, up, e);
-	if (r == 0)
-		r = qcow2__read_header(q, e);
+	r = qcow2__read_header(q, e);
 	if (r == 0)
 		r = open_tables(q, e);
 	if (r == 0 && !readonly)
@@ -172,7 +175,8 @@ struct blk *qcow2__open_chain(const char *path, bool readonly, const struct disk
 	}
 	q->blk.size = align_up(q->size, 512);
 	if (open_backing(q, up, e) < 0) {
-		err_wrap(e, "%s", path);
+		if (!up) /* the chain in between is of no interest */
+			err_wrap(e, "%s: backing file", path);
 		q_free(q);
 		return NULL;
 	}
