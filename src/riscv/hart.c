@@ -55,7 +55,10 @@ void riscv_hart_reset(struct riscv_hart *h, uint64_t pc, uint64_t a1)
 	h->medeleg = h->mideleg = h->mie = h->mip = 0;
 	h->mtvec = h->mscratch = h->mepc = h->mcause = h->mtval = 0;
 	h->stvec = h->sscratch = h->sepc = h->scause = h->stval = h->satp = 0;
-	h->mcounteren = h->scounteren = h->mcountinhibit = h->menvcfg = h->senvcfg = 0;
+	h->mcounteren = h->scounteren = h->mcountinhibit = h->senvcfg = 0;
+	/* Software that has never heard of Svadu relies on hardware updating A
+	 * and D; the reset value is the implementation's choice. */
+	h->menvcfg = ENVCFG_ADUE;
 	h->stimecmp = UINT64_MAX;
 	memset(h->pmpaddr, 0, sizeof(h->pmpaddr));
 	memset(h->pmp, 0, sizeof(h->pmp));
