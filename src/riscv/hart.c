@@ -81,6 +81,9 @@ void riscv_hart_start_s(struct riscv_hart *h, uint64_t pc, uint64_t a1)
 	h->medeleg = 0xb1ff; /* all but ECALL from S */
 	h->mideleg = IP_SSIP | IP_STIP | IP_SEIP;
 	h->mcounteren = 0xffffffff;
+	/* As firmware leaves it: without the SBI's PMU extension Linux does not
+	 * set it, and its vDSO reads time in user mode. */
+	h->scounteren = 7;
 	h->menvcfg = ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE | ENVCFG_ADUE |
 		     ENVCFG_PBMTE | ENVCFG_STCE;
 	h->pmpaddr[0] = ~0ull >> 10;
