@@ -132,7 +132,7 @@ static int write_whole(struct qcow2 *q, const struct piece *p, uint64_t host)
 	uint64_t tail = align_up(end, q->cluster_size) - end;
 	int k = 0, r;
 
-	if (!q->cow && (head || tail) && !(q->cow = base_alloc(q->cluster_size * 2)))
+	if (!q->cow && !(q->cow = base_alloc(q->cluster_size * 2)))
 		return -ENOMEM;
 	r = cow_read(q, q->cow, p->at - head, head);
 	if (r == 0)
