@@ -47,7 +47,7 @@ bool aplic__rectified(const struct aplic__domain *d, unsigned source)
 {
 	unsigned m = mode(d, source);
 
-	if (m < APLIC__EDGE1)
+	if (m == APLIC__INACTIVE)
 		return false;
 	return aplic__bit(d->aplic->level, source) != (m == APLIC__EDGE0 || m == APLIC__LEVEL0);
 }

@@ -195,6 +195,7 @@ static void detached_source_is_set_by_registers_only(void)
 	wr32(&f, S + DOMAINCFG, IE | DM);
 	source(S, 95, DETACHED, 3u << 18 | 12);
 	set(95, true);
+	CHECK_EQ(rd32(&f, S + IN_CLRIP + 8), 1u << 31); /* the wire can be read */
 	CHECK_EQ(got.count, 0);
 	wr32(&f, S + SETIPNUM, 95);
 	check_message(1, 3, 12);
