@@ -57,7 +57,8 @@ static uint32_t read_register(struct mmio *m, uint64_t off)
 	case REG_MAGIC: return 0x74726976; /* "virt" */
 	case REG_VERSION: return 2;
 	case REG_DEVICE_ID: return v->type->id;
-	case REG_VENDOR_ID: return 0x4c504f44; /* "DOPL" */
+	/* "QEMU": the board is its "virt", and small systems (xv6) compare it. */
+	case REG_VENDOR_ID: return 0x554d4551;
 	case REG_DEVICE_FEATURES: return virtio_get_features(v, m->device_sel, false);
 	case REG_QUEUE_NUM_MAX: return virtq_size_max(v, m->queue_sel);
 	case REG_QUEUE_READY: return virtq_enabled(v, m->queue_sel);
