@@ -422,6 +422,17 @@ static int wait_ms(struct loop *l, int timeout_ms)
 	return (int)MIN(ms, (uint64_t)3600000);
 }
 
+/* Muted or removed since epoll looked at it? */
+static bool is_watched(struct loop_fd *f)
+{
+	bool watched;
+
+	lock_take(&f->loop->lock);
+	watched = !f->dead && f->events;
+	lock_drop(&f->loop->lock);
+	return watched;
+}
+
 bool loop_step(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev[32];
@@ -438,7 +449,7 @@ bool loop_step(struct loop *l, int timeout_ms)
 			if (read(l->wake, &count, sizeof(count)) > 0)
 				l->woken = false;
 			lock_drop(&l->lock);
-		} else if (!f->dead && f->events) {
+		} else if (is_watched(f)) {
 			f->fn(f->arg, ev[i].events);
 			any = true;
 		}
