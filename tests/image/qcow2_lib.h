@@ -38,7 +38,9 @@ static void scratch_enter(void)
 {
 	if (scratch_dir[0])
 		return;
-	snprintf(scratch_dir, sizeof(scratch_dir), "/tmp/doppel-disk-XXXXXX");
+	/* In memory where that is: QEMU's tools sync all the time. */
+	snprintf(scratch_dir, sizeof(scratch_dir), "%s/doppel-disk-XXXXXX",
+		 access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
 	if (!mkdtemp(scratch_dir) || chdir(scratch_dir) < 0) {
 		perror(scratch_dir);
 		exit(1);
