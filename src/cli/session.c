@@ -138,7 +138,9 @@ static void stop_and_go_on(struct session *s)
 
 	system_pause(s->sys);
 	term_restore();
-	kill(getpid(), SIGSTOP);
+	/* To this thread: sent to the process, another one may take it first
+	 * and the next line would run before all stand. */
+	pthread_kill(pthread_self(), SIGSTOP);
 	term_raw();
 	if (!was_paused)
 		system_resume(s->sys);

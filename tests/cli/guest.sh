@@ -76,3 +76,14 @@ make_initrd() { # OUT INIT_TEXT MODULE...
 	(cd "$d" && find . | cpio -o -H newc --quiet) | gzip -1 >"$out"
 	rm -rf "$d"
 }
+
+# The bare program of echo.S.
+bare_echo() { # OUT
+	local cc
+	for cc in riscv64-linux-gnu-gcc riscv64-unknown-elf-gcc; do
+		command -v "$cc" >/dev/null || continue
+		"$cc" -nostdlib -static -Wl,-Ttext=0x80000000,--build-id=none,-n \
+			-Wl,--no-warn-rwx-segments -o "$1" tests/cli/echo.S 2>/dev/null && return
+	done
+	skip "there is no RISC-V compiler"
+}

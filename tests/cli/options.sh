@@ -24,8 +24,10 @@ head -c 4096 /dev/zero >"$tmp/fw"
 
 while IFS='|' read -r word args; do
 	eval "set -- $args"
-	check "one_line:_${args//[^a-zA-Z0-9=]/_}" one_line "$word" "$@"
-done <<EOF
+	word=${word//\$tmp/$tmp}
+	args=${args//\$tmp\//}
+	check "one_line_about:_${args//[^a-zA-Z0-9=.,:]/_}" one_line "$word" "$@"
+done <<'EOF'
 unknown command 'frob'|frob
 --bogus|run --bogus
 --memory '1Q'|run --memory 1Q $tmp/fw
