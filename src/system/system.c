@@ -214,14 +214,15 @@ void system_destroy(struct system *s)
 
 void system__request(struct system *s, enum system_request r, unsigned code)
 {
-	int none = REQUEST_NONE;
+	int was = REQUEST_NONE;
 
 	/* The code first: whoever sees the request sees it.  Two that come at
 	 * once may mix up code and kind of what ended the machine, no more. */
 	if (atomic_load(&s->request) == REQUEST_NONE)
 		atomic_store(&s->request_code, code);
-	if (!atomic_compare_exchange_strong(&s->request, &none, (int)r))
-		return;
+	while (!atomic_compare_exchange_strong(&s->request, &was, (int)r))
+		if (r != REQUEST_STOP || was != REQUEST_RESET) /* a stop outlives a reset */
+			return;
 	loop_stop(s->host.loop);
 	system__kick_all(s);
 }
@@ -364,7 +365,7 @@ static void take_end(struct system *s, struct system_end *end)
 	unsigned code = atomic_load(&s->request_code);
 
 	end->code = 0;
-	switch ((enum system_request)atomic_load(&s->request)) {
+	switch ((enum system_request)atomic_exchange(&s->request, REQUEST_NONE)) {
 	case REQUEST_NONE:
 		end->kind = SYSTEM_END_LIMIT;
 		break;
@@ -382,7 +383,6 @@ static void take_end(struct system *s, struct system_end *end)
 		end->kind = SYSTEM_END_STOPPED;
 		break;
 	}
-	atomic_store(&s->request, REQUEST_NONE);
 }
 
 static int run_until_end(struct system *s, struct system_end *end, struct err *e)
