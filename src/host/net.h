@@ -25,6 +25,9 @@ struct net {
 	void (*recv)(void *arg, const void *frame, size_t len);
 	bool (*can_recv)(void *arg);
 	void *arg;
+	/* Set by the link: send takes TCP frames of an IP packet's full 64 KiB,
+	 * with complete checksums (it ends connections itself). */
+	bool takes_large;
 	/* The device calls it when it can receive again (any thread). */
 	void (*poke)(struct net *n);
 };

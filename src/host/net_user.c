@@ -396,7 +396,7 @@ struct net *net_user_create(struct loop *l, const char *text, struct err *e)
 		err_set(e, ENOMEM, "out of memory");
 		return NULL;
 	}
-	u->net = (struct net){ .ops = &user_ops, .poke = user_poke };
+	u->net = (struct net){ .ops = &user_ops, .poke = user_poke, .takes_large = true };
 	u->loop = l;
 	net__queue_init(&u->queue);
 	loop_timer_init(&u->timeout, l, user_timeout, u);

@@ -231,6 +231,29 @@ static void large_frames_are_segmented(void)
 	end();
 }
 
+/* A link that ends connections itself takes them whole, checksum complete. */
+static void links_may_take_large_frames_whole(void)
+{
+	begin(F_CSUM | F_TSO);
+	w.net.takes_large = true;
+	for (unsigned i = 0; i < 2; i++) {
+		struct shape s = { i, false, 0, 0 };
+		size_t len = build(header(1, i ? 4 : 1, 1460, transport(&s), 16), &s, 30000);
+
+		send(len);
+		CHECK_EQ(w.n, 1);
+		CHECK_EQ(w.len[0], len);
+		CHECK(virtio__net_verify(w.frame[0], len));
+		clear();
+	}
+	build(header(0, 1, 1460, 34, 16), &(struct shape){ 0 }, 3000);
+	send(3000); /* without NEEDS_CSUM still refused */
+	build(header(1, 1, 1460, 34, 0xffff), &(struct shape){ 0 }, 3000);
+	send(3000);
+	CHECK_EQ(w.n, 0);
+	end();
+}
+
 /* Offload fields that make no sense cost the driver its frame, no more. */
 static void hostile_offload_fields_drop_the_frame(void)
 {
@@ -667,7 +690,8 @@ static void announcing(void)
 
 #define T(name) { #name, name }
 TEST_MAIN(T(frames_go_out_off_the_hart), T(checksums_are_completed),
-	  T(large_frames_are_segmented), T(hostile_offload_fields_drop_the_frame),
+	  T(large_frames_are_segmented), T(links_may_take_large_frames_whole),
+	  T(hostile_offload_fields_drop_the_frame),
 	  T(random_offloads_are_harmless), T(frames_come_in),
 	  T(large_frames_use_several_buffers_at_once),
 	  T(bursts_of_segments_become_one_frame), T(merging_changes_nothing),

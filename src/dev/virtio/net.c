@@ -106,8 +106,11 @@ static bool send_frame(struct netdev *d, const uint8_t *hdr, size_t len)
 
 	if (type == GSO_TCPV4 || type == GSO_TCPV6) {
 		/* 5.1.6.2.1: comes with NEEDS_CSUM and the TCP header's place. */
-		return hdr[HDR_FLAGS] & HDR_NEEDS_CSUM &&
-		       virtio__net_segment(d->frame, len, start, mss, d->segment, emit, d);
+		if (!(hdr[HDR_FLAGS] & HDR_NEEDS_CSUM))
+			return false;
+		if (!d->link->takes_large)
+			return virtio__net_segment(d->frame, len, start, mss, d->segment, emit, d);
+		type = GSO_NONE;
 	}
 	if (type != GSO_NONE)
 		return false;
