@@ -202,13 +202,20 @@ bool riscv__sys_wfi(struct riscv_hart *h, const struct op *op, unsigned len)
 	return leave(h, RISCV_EXIT_WFI);
 }
 
+/*
+ * A flush of everything counts as FENCE.I too: small kernels load a program
+ * into a recycled page and flush only the address space, as machines with
+ * coherent instruction caches let them.
+ */
 bool riscv__sys_sfence_vma(struct riscv_hart *h, const struct op *op, unsigned len)
 {
-	(void)op;
 	if (h->priv == PRIV_U || (h->priv == PRIV_S && h->mstatus & MSTATUS_TVM))
 		return illegal(h);
 	riscv__tlb_flush(h);
-	riscv__code_flush_map(h);
+	if (!op->rs1 && !op->rs2)
+		riscv__code_fence(h);
+	else
+		riscv__code_flush_map(h);
 	return done(h, len);
 }
 
