@@ -13,7 +13,6 @@
 
 #include "base/alloc.h"
 #include "riscv/decode.h"
-#include "riscv/fuse.h"
 #include "riscv/handlers.h"
 #include "riscv/state.h"
 
@@ -76,6 +75,10 @@ static bool copy_page(struct code_page *p)
 	const uint64_t *from = (const uint64_t *)p->host;
 	uint64_t *to = (uint64_t *)p->copy, diff = 0;
 
+#if !defined(__SANITIZE_THREAD__)
+	if (!memcmp(p->copy, p->host, MEM_PAGE))
+		return false;
+#endif
 	for (unsigned i = 0; i < MEM_PAGE / 8; i++) {
 		uint64_t v = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 
@@ -248,6 +251,21 @@ static bool has_break(const struct riscv_hart *h, unsigned off)
 	return false;
 }
 
+/* Give a the handler of the pair of rows a, b.  The slot b stays as it is: a
+ * pair that cannot go on continues there, and a branch may enter there. */
+static void fuse(struct op *a, const struct op *b, unsigned row_a, unsigned row_b,
+		 unsigned len_a, unsigned len_b)
+{
+	op_fn *fn;
+
+	/* A branch out of the page is not what pairs are made of. */
+	if (b->fn != riscv__handlers[row_b][len_b == 2])
+		return;
+	fn = riscv__pair(row_a, row_b, len_a == 2, len_b == 2);
+	if (fn)
+		a->fn = fn;
+}
+
 /*
  * Decode from the slot `start`, which is at pc, to the end of its run, or to
  * a slot that is decoded already.  Then number them backwards.
@@ -299,7 +317,7 @@ void riscv__code_decode_run(struct riscv_hart *h, const struct op *start, uint64
 	for (unsigned k = n; k-- > 0;)
 		p->op[slots[k]].left = (uint8_t)++left;
 	for (unsigned k = 0; k + 1 < n; k++)
-		riscv__fuse(&p->op[slots[k]], base[k], base[k + 1], lens[k], lens[k + 1]);
+		fuse(&p->op[slots[k]], &p->op[slots[k + 1]], base[k], base[k + 1], lens[k], lens[k + 1]);
 }
 
 /* The raw bits at h->pc, from decoded pages where there are some. */

@@ -9,6 +9,9 @@
 /* By row, then 2-byte, 4-byte, 2-byte alt, 4-byte alt (interp.h). */
 extern op_fn *const riscv__handlers[INSN_COUNT][4];
 
+/* The handler of a pair of rows (fuse.def), or NULL. */
+op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4);
+
 void riscv__run_slice(struct riscv_hart *h, uint64_t slice);
 void riscv__run_one(struct riscv_hart *h);
 /* 16-byte compare and swap; returns the old value. */

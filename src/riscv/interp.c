@@ -228,6 +228,84 @@ static void __attribute__((noinline)) amo_cas_pair(struct riscv_hart *h, const s
 #include "riscv/insn.def"
 #pragma GCC diagnostic pop
 
+/* ---- pairs ------------------------------------------------------------------------
+ * The first row of a pair once more, as a function that tells whether it was
+ * done: where the plain handler would leave (a TLB miss, an illegal operand)
+ * it has changed nothing yet, and the plain handler starts again.
+ */
+#if RISCV_TAILCALLS && !defined(__clang__)
+#define PAIRS 1
+#pragma push_macro("TAIL")
+#pragma push_macro("GO")
+#undef TAIL
+#undef GO
+#define TAIL(call) return false
+#define GO(to, left_) return (void)(to), (void)(left_), false
+#define INSN(name, pattern, format, ext, ...)                                  \
+	static inline __attribute__((always_inline)) bool                      \
+	first_##name(OP_ARGS, const unsigned len)                              \
+	{                                                                      \
+		const bool alt = false;                                        \
+		(void)alt, (void)h, (void)op, (void)n, (void)t, (void)len;     \
+		__VA_ARGS__                                                    \
+		return true;                                                   \
+	}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#include "riscv/insn.def"
+#pragma GCC diagnostic pop
+#pragma pop_macro("TAIL")
+#pragma pop_macro("GO")
+
+#define INSN(name, pattern, format, ext, ...)                                  \
+	static inline __attribute__((always_inline)) void                      \
+	second_##name(OP_ARGS, const unsigned len, op_fn *slow)                \
+	{                                                                      \
+		const bool alt = false;                                        \
+		(void)alt, (void)slow;                                         \
+		__VA_ARGS__                                                    \
+		GO(op + len, n);                                               \
+	}
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-variable"
+#include "riscv/insn.def"
+#pragma GCC diagnostic pop
+
+#define PAIR1(a, la, b, lb)                                                    \
+	HANDLER pair_##a##la##_##b##lb(OP_ARGS)                                \
+	{                                                                      \
+		if (UNLIKELY(!first_##a(h, op, n, t, la / 2)))                 \
+			TAIL(fast##la##_##a(h, op, n, t));                     \
+		second_##b(h, op + la / 2, n, t, lb / 2, alt##lb##_##b);       \
+	}
+#define PAIR(a, b) PAIR1(a, 2, b, 2) PAIR1(a, 4, b, 2) PAIR1(a, 2, b, 4) PAIR1(a, 4, b, 4)
+#include "riscv/fuse.def"
+#undef PAIR
+#endif
+
+static const struct pair {
+	uint16_t first, second;
+	op_fn *fn[4];           /* first 4 bytes | second 4 bytes << 1 */
+} pairs[] = {
+#ifdef PAIRS
+#define PAIR(a, b)                                                             \
+	{ INSN_##a, INSN_##b,                                                  \
+	  { pair_##a##2_##b##2, pair_##a##4_##b##2, pair_##a##2_##b##4, pair_##a##4_##b##4 } },
+#include "riscv/fuse.def"
+#undef PAIR
+#endif
+	{ INSN_illegal, INSN_illegal, { 0 } },
+};
+
+op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4)
+{
+	for (unsigned i = 0; i + 1 < ARRAY_LEN(pairs); i++)
+		if (pairs[i].first == first && pairs[i].second == second)
+			return pairs[i].fn[first4 + 2 * second4];
+	return NULL;
+}
+
 op_fn *const riscv__handlers[INSN_COUNT][4] = {
 	[INSN_illegal] = { op_illegal, op_illegal, op_illegal, op_illegal },
 #define INSN(name, ...) \
