@@ -295,6 +295,25 @@ static void hostile_offload_fields_drop_the_frame(void)
 	end();
 }
 
+/* 64 KiB in segments of 8 bytes, again and again: the loop turns in between. */
+static void tiny_segments_do_not_keep_the_loop(void)
+{
+	struct shape s = { 0 };
+	struct buf b = { mem, HDR };
+	unsigned rounds = 0;
+
+	begin(F_CSUM | F_TSO);
+	b = (struct buf){ mem, HDR + build(header(1, 1, 8, 34, 16), &s, 60000) };
+	for (unsigned i = 0; i < 10; i++)
+		CHECK(ring_add(&d, TX, &b, 1, 1, false) >= 0);
+	ring_kick(&d, TX);
+	while (loop_step(f.host.loop, 0))
+		rounds++;
+	CHECK(rounds >= 10);
+	CHECK_EQ(w.n, 10 * 60000 / 8);
+	end();
+}
+
 /* Random frames and headers: nothing but dropped or sent frames. */
 static void random_offloads_are_harmless(void)
 {
@@ -692,7 +711,7 @@ static void announcing(void)
 TEST_MAIN(T(frames_go_out_off_the_hart), T(checksums_are_completed),
 	  T(large_frames_are_segmented), T(links_may_take_large_frames_whole),
 	  T(hostile_offload_fields_drop_the_frame),
-	  T(random_offloads_are_harmless), T(frames_come_in),
+	  T(tiny_segments_do_not_keep_the_loop), T(random_offloads_are_harmless), T(frames_come_in),
 	  T(large_frames_use_several_buffers_at_once),
 	  T(bursts_of_segments_become_one_frame), T(merging_changes_nothing),
 	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved),

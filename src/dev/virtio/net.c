@@ -46,6 +46,8 @@ enum {
 enum { HDR_NEEDS_CSUM = 1, HDR_DATA_VALID = 2 };
 enum { GSO_NONE = 0, GSO_TCPV4 = 1, GSO_TCPV6 = 4, GSO_ECN = 0x80 };
 
+/* Frames sent for one notification, about; the loop has other work, too. */
+enum { TX_QUANTUM = 1024 };
 enum { ETH_HEADER = 14, MAC_LEN = 6, FILTER_MAX = 64, MERGE_MAX = NET_QUEUE };
 
 struct mac_table {
@@ -70,6 +72,7 @@ struct netdev {
 	bool rx_closed, flush_posted;
 	bool no_merge;                  /* the driver's ring is too small for it */
 	/* Loop thread only. */
+	unsigned sent;
 	uint8_t frame[VIRTIO__NET_FRAME], segment[VIRTIO__NET_FRAME];
 };
 
@@ -95,6 +98,7 @@ static void emit(void *arg, const void *frame, size_t len)
 {
 	struct netdev *d = arg;
 
+	d->sent++;
 	d->link->ops->send(d->link, frame, len);
 }
 
@@ -126,7 +130,8 @@ static void transmit(struct netdev *d)
 	struct virtio *v = &d->v;
 	struct virtq_chain *c;
 
-	while ((c = virtq_pop(v, TX))) {
+	d->sent = 0;
+	while (d->sent < TX_QUANTUM && (c = virtq_pop(v, TX))) {
 		unsigned hlen = header_len(v);
 		uint8_t hdr[HDR_LEN] = { 0 };
 		uint64_t len = c->out_len - MIN(c->out_len, (uint64_t)hlen);
@@ -143,6 +148,8 @@ static void transmit(struct netdev *d)
 				  (unsigned long long)len);
 		lock_take(v->host->io);
 	}
+	if (d->sent >= TX_QUANTUM && running(v))
+		virtio_again(v, TX);
 }
 
 /* ---- receive -------------------------------------------------------------- */

@@ -332,7 +332,7 @@ int virtio_init(struct virtio *v, const struct virtio_type *type,
 		virtq__clear(&v->queues[q]);
 	}
 	v->dev.ops = &virtio_dev_ops;
-	strcpy(v->dev.name, name);
+	memcpy(v->dev.name, name, strlen(name) + 1);
 	vm_host_add(host, &v->dev);
 	return 0;
 }
