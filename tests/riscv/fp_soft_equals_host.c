@@ -200,7 +200,7 @@ static void to_nearest_ties_away(void)
 
 			/* within the 113 bits of the wide format */
 			if (!isfinite(hx64) || !isfinite(hy64) ||
-			    (!op && abs(ilogb(hx64) - ilogb(hy64)) > 55))
+			    (!op && fabs(logb(hx64) - logb(hy64)) > 55))
 				continue;
 			exact = op ? (__float128)hx64 * hy64 : (__float128)hx64 + hy64;
 			fesetround(FE_DOWNWARD);
