@@ -67,6 +67,14 @@ static int run(const char *fmt, ...)
 	return WEXITSTATUS(r);
 }
 
+/* DP_EFFORT=20: this many times as much of what is random. */
+static int effort(void)
+{
+	const char *s = getenv("DP_EFFORT");
+
+	return s && atoi(s) > 0 ? atoi(s) : 1;
+}
+
 #define RUN(...)                                                                     \
 	do {                                                                         \
 		if (run(__VA_ARGS__)) {                                              \
