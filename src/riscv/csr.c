@@ -301,8 +301,6 @@ bool riscv__csr_op(struct riscv_hart *h, unsigned csr, uint64_t operand,
 
 	if (!riscv__csr_allowed(h, csr, write))
 		return false;
-	if (h->imsic && !riscv__imsic_csr_allowed(h, csr))
-		return false;
 	if (!riscv__csr_read(h, csr, old))
 		return false;
 	if (!write)
@@ -313,5 +311,5 @@ bool riscv__csr_op(struct riscv_hart *h, unsigned csr, uint64_t operand,
 	if (csr == 0x344)
 		base = (base & ~IP_SEIP) | (h->mip & IP_SEIP);
 	v = op == CSR_SWAP ? operand : op == CSR_SET ? base | operand : base & ~operand;
-	return riscv__imsic_claim(h, csr) || riscv__csr_write(h, csr, v);
+	return riscv__imsic_modify(h, csr, operand, op) || riscv__csr_write(h, csr, v);
 }

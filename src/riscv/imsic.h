@@ -10,12 +10,12 @@
 
 /* MEIP and SEIP as the interrupt files drive them. */
 uint64_t riscv__imsic_lines(struct riscv_hart *h);
-bool riscv__imsic_csr_allowed(struct riscv_hart *h, unsigned csr);
 bool riscv__imsic_csr_read(struct riscv_hart *h, unsigned csr, uint64_t *v);
 bool riscv__imsic_csr_write(struct riscv_hart *h, unsigned csr, uint64_t v);
-/* A write to mtopei or stopei claims the interrupt that it reads; false:
- * another CSR. */
-bool riscv__imsic_claim(struct riscv_hart *h, unsigned csr);
+/* The write of a CSR instruction where it is more than a write of the new
+ * value; false: it is not. */
+bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t operand,
+			 enum riscv_csr_op op);
 int riscv__imsic_create(struct riscv_hart *h, struct err *e);
 void riscv__imsic_destroy(struct riscv_hart *h);
 void riscv__imsic_reset(struct riscv_hart *h);
