@@ -364,6 +364,110 @@ static void reset_under_load(void)
 	fs_rig_close(r);
 }
 
+/* ---- waiting -------------------------------------------------------------------------- */
+
+/* Ask for a lock that may have to wait; the answer comes to `in`. */
+static void send_setlkw(struct fs_rig *r, uint64_t out, uint64_t in, uint64_t node,
+			uint64_t h)
+{
+	struct {
+		struct fuse_in_header h;
+		struct fuse_lk_in lk;
+	} req = {
+		{ .len = sizeof(req), .opcode = FUSE_SETLKW, .unique = 4711, .nodeid = node },
+		{ .fh = h, .owner = 1, .lk = { 0, INT64_MAX, F_WRLCK, 1 } },
+	};
+	struct buf b[2] = { { out, sizeof(req) }, { in, 16 } };
+
+	memcpy(ram(&r->d, out, sizeof(req)), &req, sizeof(req));
+	memset(ram(&r->d, in, 16), 0, 16);
+	CHECK(ring_add(&r->d, REQUESTS, b, 1, 2, false) >= 0);
+	notify(&r->d, REQUESTS);
+}
+
+/* A lock that the host holds makes one request wait, not the device; then the
+ * lock is given, or a snapshot ends the wait. */
+static void a_held_lock_holds_up_nothing_else(void)
+{
+	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct host_fs_options o = { .locks = true };
+	struct fs_rig *r = fs_rig_open(false, &o);
+	uint64_t node, h = fs_create(r, 1, "f", &node);
+	uint64_t out = heap(&r->d, 256, 16), in = heap(&r->d, 64, 16);
+	struct fuse_out_header *a = ram(&r->d, in, 16);
+	int fd = open(at(&r->s, "f"), O_RDWR);
+	uint32_t len;
+
+	CHECK(fd >= 0 && !fcntl(fd, F_OFD_SETLK, &fl));
+	for (int round = 0; round < 2; round++) {
+		send_setlkw(r, out, in, node, h);
+		for (int i = 0; i < 5; i++) {
+			fake_pass(&r->f, 20000000);
+			CHECK_EQ(fs_lookup(r, 1, "f"), node);
+			CHECK_EQ(a->unique, 0);
+		}
+		if (!round) {
+			vm_host_drain(&r->f.host);
+		} else {
+			close(fd);
+			fake_pass(&r->f, 20000000);
+		}
+		CHECK(ring_get(&r->d, REQUESTS, &len) >= 0);
+		CHECK_EQ(a->unique, 4711);
+		CHECK_EQ(a->error, round ? 0 : -EINTR);
+	}
+	send_setlkw(r, out, in, node, h);       /* our own: at once */
+	CHECK(ring_get(&r->d, REQUESTS, &len) >= 0);
+	fs_rig_close(r);
+}
+
+/* Many requests at once on worker threads, each answered once and rightly. */
+static void many_requests_side_by_side(void)
+{
+	struct fs_rig *r = fs_rig_open(true, NULL);
+	struct timespec tick = { 0, 100000 };
+	struct fuse_in_header h = { .len = 46, .opcode = FUSE_LOOKUP, .nodeid = 1 };
+	struct buf b[2];
+	uint32_t len;
+	char name[8];
+
+	for (int i = 0; i < 30; i++) {
+		snprintf(name, sizeof(name), "file%d", i % 10);
+		write_file(at(&r->s, name), "x");
+	}
+	for (int round = 0; round < 100; round++) {
+		for (unsigned i = 0; i < 30; i++) {
+			uint8_t *p = ram(&r->d, r->out + 64 * i, 64);
+
+			h.unique = i;
+			h.nodeid = 1;
+			snprintf(name, sizeof(name), "file%u", i % 10);
+			memcpy(p, &h, 40);
+			memcpy(p + 40, name, 6);
+			b[0] = (struct buf){ r->out + 64 * i, 46 };
+			b[1] = (struct buf){ r->in + 256 * i, 256 };
+			CHECK(ring_add(&r->d, REQUESTS, b, 1, 2, false) >= 0);
+		}
+		notify(&r->d, REQUESTS);
+		for (unsigned i = 0; i < 30;) {
+			if (ring_get(&r->d, REQUESTS, &len) < 0) {
+				nanosleep(&tick, NULL);
+				run_loop(&r->d);
+				continue;
+			}
+			CHECK_EQ(len, 16 + sizeof(struct fuse_entry_out));
+			i++;
+		}
+		for (unsigned i = 0; i < 30; i++) {
+			struct fuse_out_header *a = ram(&r->d, r->in + 256 * i, 256);
+
+			CHECK_EQ(a->unique, i);
+			CHECK_EQ(a->error, 0);
+		}
+	}
+	fs_rig_close(r);
+}
+
 /* ---- state -------------------------------------------------------------------------- */
 
 static void continues_after_restore(void)
@@ -477,5 +581,7 @@ TEST_MAIN({ "tag_and_queues", tag_and_queues },
 	  { "bad_arguments", bad_arguments },
 	  { "tables_are_bounded", tables_are_bounded },
 	  { "reset_under_load", reset_under_load },
+	  { "a_held_lock_holds_up_nothing_else", a_held_lock_holds_up_nothing_else },
+	  { "many_requests_side_by_side", many_requests_side_by_side },
 	  { "continues_after_restore", continues_after_restore },
 	  { "damaged_state_is_harmless", damaged_state_is_harmless })
