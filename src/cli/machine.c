@@ -246,6 +246,21 @@ static int set_memory(void *ctx, const struct cli_opt *o, const char *value, str
 	return r;
 }
 
+static int set_interrupts(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
+{
+	static const char *const names[] = {
+		[SYSTEM_INTERRUPTS_PLIC] = "plic", [SYSTEM_INTERRUPTS_AIA] = "aia",
+	};
+	struct machine *m = ctx;
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (!strcmp(value, names[i])) {
+			m->config.interrupts = (enum system_interrupts)i;
+			return 0;
+		}
+	return err_set(e, EINVAL, "--%s '%s': expected %s", o->name, value, o->arg);
+}
+
 static int set_console(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
 	static const char *const names[] = {
@@ -338,6 +353,8 @@ const struct cli_opt machine_opts[] = {
 	  "a network card (also: mac=, bus=)", set_net, 0, 0, 0 },
 	{ "memory", "SIZE", "default 1G", set_memory, 0, 16ull << 20, 1ull << 40 },
 	{ "cpus", "N", "default 1", cli_opt_number, AT(cpus), 1, SYSTEM_HARTS_MAX },
+	{ "interrupts", "plic|aia", "plic: known to every kernel (default); aia: APLIC and\n"
+	  "IMSIC, with MSI-X for PCI, for kernels from 6.10 on", set_interrupts, 0, 0, 0 },
 	{ "no-reboot", NULL, "a guest's reset ends the machine", cli_opt_flag,
 	  AT(config.no_reboot), 0, 0 },
 	{ "deterministic", NULL, "one thread, time counted in instructions: two runs\n"

@@ -158,7 +158,8 @@ int system_save(struct system *s, const char *path, struct err *e);
  * configuration and has not run.  On failure the machine must be destroyed. */
 int system_load(struct system *s, const char *path, struct err *e);
 /* The configuration that a snapshot was taken with (disks, shares, nets,
- * memory, harts; no channels).  Freed as a whole with base_free(). */
+ * memory, harts).  `hvc` is set if there was one, but fails: give your own.
+ * Freed as a whole with base_free(). */
 struct system_config *system_load_config(const char *path, struct err *e);
 
 /* A 64-bit digest of RAM, harts and devices: equal for equal states. */
