@@ -18,7 +18,7 @@
 #include "image/debian_internal.h"
 
 /* The layout of a version's folder; another one gets another name. */
-#define LAYOUT "debian-riscv64-2"
+#define LAYOUT "debian-riscv64-3"
 #define IMAGE_PACKAGE "linux-image-"
 
 static void say(const struct image_debian_want *w, const char *what)

@@ -88,7 +88,7 @@ static const struct {
 	  "#!/bin/sh\n"
 	  "# One shell, or one command whose status goes back to the host.\n"
 	  ". /etc/profile\n"
-	  "cd /host 2>/dev/null || cd /root\n"
+	  "grep -q ' /host ' /proc/mounts && cd /host || cd /root\n"
 	  "if [ -x /etc/doppel/command ]; then\n"
 	  "	setsid cttyhack /etc/doppel/command\n"
 	  "	echo $? >/etc/doppel/exit\n"

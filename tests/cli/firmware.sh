@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# limit: 600
+# Debian's OpenSBI and U-Boot, unmodified, boot the stock kernel from a disk.
+cd "$(dirname "$0")/../.." || exit 1
+. tests/cli/guest.sh
+have cpio gzip mke2fs
+linux_paths
+sbi=$(ls /usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.elf 2>/dev/null) ||
+	skip "OpenSBI (package opensbi) is not installed"
+uboot=$(ls /usr/lib/u-boot/qemu-riscv64_smode/uboot.elf \
+	/usr/lib/u-boot/qemu-riscv64_smode/u-boot.bin 2>/dev/null | head -n 1)
+[ -n "$uboot" ] || skip "U-Boot (package u-boot-qemu) is not installed"
+
+make_initrd "$tmp/initrd" 'echo "guest is up on $(nproc) harts: $(uname -r)"; poweroff -f'
+timeout 200 "$DOPPEL" run --firmware "$sbi" --kernel "$kernel" --initrd "$tmp/initrd" \
+	--append 'console=ttyS0' --cpus 2 </dev/null 2>&1 | tr -d '\r' >"$tmp/out"
+check "opensbi_starts" has "$tmp/out" 'OpenSBI v'
+check "the_kernel_runs_on_opensbi" has "$tmp/out" "^guest is up on 2 harts: $version"
+
+mkdir -p "$tmp/boot/extlinux"
+cp "$kernel" "$tmp/boot/Image"
+cp "$tmp/initrd" "$tmp/boot/initrd"
+cat >"$tmp/boot/extlinux/extlinux.conf" <<'S'
+default linux
+timeout 1
+label linux
+	kernel /Image
+	initrd /initrd
+	append console=ttyS0
+S
+mke2fs -q -F -t ext4 -O ^metadata_csum,^64bit -d "$tmp/boot" "$tmp/disk" 128M >/dev/null 2>&1
+timeout 300 "$DOPPEL" run --firmware "$sbi" --kernel "$uboot" --disk "$tmp/disk" \
+	--cpus 2 </dev/null 2>&1 | tr -d '\r' >"$tmp/out"
+check "u_boot_starts" has "$tmp/out" '^U-Boot 2'
+check "u_boot_finds_the_disk" has "$tmp/out" 'extlinux.conf'
+check "u_boot_boots_the_kernel" has "$tmp/out" "^guest is up on 2 harts: $version"
+exit $bad
