@@ -261,7 +261,7 @@ static uint32_t floats(void)
 
 	for (uint32_t i = 0; i < 1500000; i++) {
 		x = (x * 1.7 + y) / (1.0 + x * x);
-		y = y * 0.99 + x * 0.1;
+		y = y * 0.9 + x * 0.05;
 		z = z * 0.999 + x * y;
 	}
 	return (uint32_t)(int64_t)((x + y + z) * 1e6);
