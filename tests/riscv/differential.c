@@ -301,7 +301,8 @@ static unsigned choose_rows(struct diff_image *m)
 			ext[n] = riscv_rows[row].ext;
 			known[n++] = qemu_knows(m, row);
 			if (!known[k])
-				printf("skip %s: because qemu-riscv64 %s has no %s\n", ext[k], opt.version, ext[k]);
+				printf("skip %s: because qemu-riscv64 %s does not execute %s\n",
+				       ext[k], opt.version, ext[k]);
 		}
 		rows[row].use = known[k];
 		used += known[k];
@@ -389,7 +390,7 @@ static int report(void)
 			printf("%-16s %-10s %llu\n", riscv_rows[row].name, riscv_rows[row].ext,
 			       (unsigned long long)rows[row].cases);
 	}
-	if (!bad)
+	if (!bad && good)
 		printf("ok %u_rows_as_qemu_riscv64_%s seed %llu, %llu cases, at least %llu a row\n", good,
 		       opt.version, (unsigned long long)opt.seed, (unsigned long long)total,
 		       (unsigned long long)least);
