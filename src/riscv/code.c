@@ -44,6 +44,22 @@ void riscv__code_flush_map(struct riscv_hart *h)
 		for (unsigned i = 0; i < XTLB_SIZE; i++)
 			h->xtlbs[c][i].va = 1;
 	}
+	memset(h->xleaf, 0, sizeof(h->xleaf));
+}
+
+/* See riscv__tlb_flush_page(). */
+void riscv__code_flush_map_page(struct riscv_hart *h, uint64_t va)
+{
+	for (unsigned c = 0; c < XCTX_COUNT; c++) {
+		unsigned shift = MEM_PAGE_SHIFT + 9 * h->xleaf[c];
+
+		for (unsigned i = 0; i < JC_SIZE; i++)
+			if ((h->jcs[c][i].pc ^ va) >> shift == 0)
+				h->jcs[c][i].pc = 1;
+		for (unsigned i = 0; i < XTLB_SIZE; i++)
+			if ((h->xtlbs[c][i].va ^ va) >> shift == 0)
+				h->xtlbs[c][i].va = 1;
+	}
 }
 
 static void page_clear(struct code_page *p)
@@ -170,6 +186,8 @@ static struct code_page *page_at(struct riscv_hart *h, uint64_t va, bool *single
 	uint64_t page = va & ~(uint64_t)(MEM_PAGE - 1), gpa;
 	struct xtlb_entry *e = &h->xtlb[va >> MEM_PAGE_SHIFT & (XTLB_SIZE - 1)];
 	struct code_page *p;
+	uint8_t level;
+	unsigned x;
 	bool whole;
 
 	if (e->va == page)
@@ -177,11 +195,14 @@ static struct code_page *page_at(struct riscv_hart *h, uint64_t va, bool *single
 	*single = false;
 	if (!riscv__fetch_page(h, va, &gpa, &whole))
 		return NULL;
+	level = h->walk_level;
 	p = whole ? page_find(h, gpa) : NULL;
 	if (!p) {
 		*single = true;
 		return NULL;
 	}
+	x = (unsigned)(h->xtlb - h->xtlbs[0]) / XTLB_SIZE;
+	h->xleaf[x] = MAX(h->xleaf[x], level);
 	*e = (struct xtlb_entry){ page, p };
 	return p;
 }

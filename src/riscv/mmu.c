@@ -50,7 +50,30 @@ void riscv__tlb_flush(struct riscv_hart *h)
 	for (unsigned c = 0; c < CTX_COUNT; c++)
 		for (unsigned i = 0; i < TLB_SIZE; i++)
 			h->tlb[c].load[i].tag = h->tlb[c].store[i].tag = TLB_EMPTY;
+	memset(h->leaf, 0, sizeof(h->leaf));
 	h->fills = 0;
+}
+
+/* A leaf above level 0 stands here as entries of 4 KiB: all of them go that
+ * might come from the leaf of va (Priv. spec 10.2.1, SFENCE.VMA). */
+void riscv__tlb_flush_page(struct riscv_hart *h, uint64_t va)
+{
+	for (unsigned c = 0; c < CTX_COUNT; c++) {
+		struct tlb *t = &h->tlb[c];
+		unsigned shift = MEM_PAGE_SHIFT + 9 * h->leaf[c];
+		unsigned i = va >> MEM_PAGE_SHIFT & (TLB_SIZE - 1);
+
+		if (!h->leaf[c]) {
+			t->load[i].tag = t->store[i].tag = TLB_EMPTY;
+			continue;
+		}
+		for (i = 0; i < TLB_SIZE; i++) {
+			if ((t->load[i].tag ^ va) >> shift == 0)
+				t->load[i].tag = TLB_EMPTY;
+			if ((t->store[i].tag ^ va) >> shift == 0)
+				t->store[i].tag = TLB_EMPTY;
+		}
+	}
 }
 
 void riscv__set_context(struct riscv_hart *h)
@@ -170,6 +193,7 @@ static enum walk walk(struct riscv_hart *h, const struct walker *w, uint64_t va,
 				return r;
 		} while (retry);
 		if (leaf) {
+			h->walk_level = (uint8_t)(pte & PTE_N ? 1 : i);
 			*gpa = ppn << 12 | (va & (BIT(shift) - 1));
 			return WALK_OK;
 		}
@@ -185,6 +209,7 @@ static bool translate(struct riscv_hart *h, uint64_t va, unsigned len,
 	struct walker w = { acc, priv, true };
 
 	*gpa = va;
+	h->walk_level = 0;
 	if (priv != PRIV_M && h->satp >> 60) {
 		enum walk r = walk(h, &w, va, gpa);
 
@@ -227,6 +252,7 @@ static void fill(struct riscv_hart *h, uint64_t va, uint64_t gpa, const struct m
 	e = acc == ACC_STORE ? t->store : t->load;
 	e += va >> MEM_PAGE_SHIFT & (TLB_SIZE - 1);
 	e->tag = page;
+	h->leaf[t - h->tlb] = MAX(h->leaf[t - h->tlb], h->walk_level);
 	e->addend = (uintptr_t)ram->host + (gpage - ram->base.a) - page;
 	if (acc == ACC_STORE)
 		mem_mark_dirty(h->cfg.mem, GPA(gpage), MEM_PAGE);
@@ -451,6 +477,7 @@ bool riscv__fetch_page(struct riscv_hart *h, uint64_t va, uint64_t *gpa, bool *w
 	struct walker w = { ACC_FETCH, h->priv, true };
 	uint64_t a = va;
 
+	h->walk_level = 0;
 	if (h->priv != PRIV_M && h->satp >> 60) {
 		enum walk r = walk(h, &w, va, &a);
 

@@ -168,6 +168,10 @@ struct riscv_hart {
 	struct imsic *imsic;
 	const struct mem_ram *ram;      /* the region found last, or NULL */
 	unsigned fills;                 /* stress: flush after a few */
+	uint8_t walk_level;             /* level of the leaf of the last walk */
+	/* The highest leaf among the entries of a context since its last
+	 * flush: how far around an address SFENCE.VMA has to look. */
+	uint8_t leaf[CTX_COUNT], xleaf[XCTX_COUNT];
 	struct jc_entry jcs[XCTX_COUNT][JC_SIZE];
 	struct xtlb_entry xtlbs[XCTX_COUNT][XTLB_SIZE];
 	struct tlb tlb[CTX_COUNT];
@@ -219,6 +223,8 @@ const struct mem_ram *riscv__ram(struct riscv_hart *h, uint64_t gpa);
 /* Walk for a fetch; *whole: every byte of the page may be executed. */
 bool riscv__fetch_page(struct riscv_hart *h, uint64_t va, uint64_t *gpa, bool *whole);
 void riscv__tlb_flush(struct riscv_hart *h);
+/* What SFENCE.VMA with an address asks for. */
+void riscv__tlb_flush_page(struct riscv_hart *h, uint64_t va);
 /* After a change of priv, mstatus, satp: choose the contexts. */
 void riscv__set_context(struct riscv_hart *h);
 bool riscv__debug_translate(struct riscv_hart *h, uint64_t va, uint64_t *gpa);
@@ -241,6 +247,7 @@ bool riscv__code_init(struct riscv_hart *h);
 void riscv__code_fini(struct riscv_hart *h);
 /* Forget pc -> slot (address spaces changed). */
 void riscv__code_flush_map(struct riscv_hart *h);
+void riscv__code_flush_map_page(struct riscv_hart *h, uint64_t va);
 /* Forget everything that was decoded. */
 void riscv__code_flush_all(struct riscv_hart *h);
 /* FENCE.I */

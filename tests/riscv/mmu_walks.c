@@ -239,23 +239,37 @@ static void an_instruction_over_two_pages_faults_on_its_second_half(void)
 	rig_close(&r);
 }
 
+/* The fence names an address of the page, or none; the page may be large. */
 static void sfence_makes_a_changed_mapping_visible(void)
 {
-	const uint64_t va = 0x40000000;
-	struct rig r;
+	for (unsigned k = 0; k < 6; k++) {
+		const unsigned leaf = k % 3, named = k / 3;
+		const uint64_t va = leaf == 2 ? 0x40000000 : 0x40200000;
+		const uint64_t from = leaf == 2 ? RAM_BASE : DATA, to = leaf == 0 ? DATA + 4096 : 0;
+		struct rig r;
+		uint64_t at;
 
-	open_paged(&r, 3, 0);
-	map(&r, 3, 0, va, pte(DATA, RWXAD));
-	rig_put64(&r, DATA, 1);
-	rig_put64(&r, DATA + 4096, 2);
-	rig_code(&r, PROG, LD(A1, A0, 0), SD(A3, A2, 0), SFENCE_VMA, LD(A4, A0, 0));
-	riscv_set_x(r.h, A0, va);
-	riscv_set_x(r.h, A2, map(&r, 3, 0, va, pte(DATA, RWXAD)));
-	riscv_set_x(r.h, A3, pte(DATA + 4096, RWXAD));
-	rig_run(&r, PROG, 4);
-	CHECK_EQ(riscv_get_x(r.h, A1), 1);
-	CHECK_EQ(riscv_get_x(r.h, A4), 2);
-	rig_close(&r);
+		open_paged(&r, 3, 0);
+		at = map(&r, 3, leaf, va, pte(from, RWXAD));
+		rig_put64(&r, from + 64, 1);
+		if (to)
+			rig_put64(&r, to + 64, 2);
+		rig_code(&r, PROG, LD(A1, A0, 64), SD(A3, A2, 0),
+			 named ? SFENCE_VMA | A5 << 15 : SFENCE_VMA, LD(A4, A0, 64));
+		riscv_set_x(r.h, A0, va);
+		riscv_set_x(r.h, A2, at);
+		riscv_set_x(r.h, A3, to ? pte(to, RWXAD) : 0);
+		riscv_set_x(r.h, A5, leaf ? va + 0x123000 : va + 8);
+		rig_run(&r, PROG, 4);
+		CHECK_EQ(riscv_get_x(r.h, A1), 1);
+		if (to) {
+			CHECK_EQ(riscv_get_x(r.h, A4), 2);
+		} else {
+			CHECK_EQ(rig_csr(&r, 0x342), LOAD_PF);
+			CHECK_EQ(rig_csr(&r, 0x343), va + 64);
+		}
+		rig_close(&r);
+	}
 }
 
 static void fence_i_makes_new_code_visible(void)
