@@ -84,7 +84,9 @@ static int open_root(struct host_fs *fs, const char *dir, struct err *e)
 		return err_sys(e, "%s", dir);
 	r = fs__stat(fd, &st);
 	if (!r)
-		r = fs__dev_index(fs, fd, &st);
+		r = fs__refuse_kernel_fs(fd);
+	if (!r)
+		r = fs__dev_index(fs, &st);     /* the first: number 0 */
 	if (r < 0) {
 		close(fd);
 		return r == -EACCES ?

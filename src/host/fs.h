@@ -22,7 +22,8 @@
  * beyond max_fds give up their descriptor and are opened again through their
  * parent and name; what is found there must be the same object, else -ESTALE.
  * (File handles of the kernel are not used: they need a capability that opens
- * any file of the host, and they do not respect the root.)
+ * any file of the host, and they do not respect the root.)  Space on the
+ * host's disk is not bounded here: that is a quota's business.
  *
  * Owners.  NATIVE (the default as root): uid and gid of the guest are those of
  * the host.  What a guest makes is at first the process's, with no rights for

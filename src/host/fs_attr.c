@@ -151,7 +151,7 @@ static struct host_fs_time to_time(const struct statx_timestamp *t)
 
 int fs__attr(struct host_fs *fs, int fd, const struct statx *st, struct host_fs_attr *a)
 {
-	int dev = fs__dev_index(fs, fd, st);
+	int dev = fs__dev_index(fs, st);
 	struct overlay o;
 
 	if (dev < 0)

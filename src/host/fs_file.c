@@ -346,7 +346,7 @@ int host_fs_readdir(struct host_fs *fs, host_fs_handle h, uint64_t off,
 		n = syscall(SYS_getdents64, f->fd, buf, (size_t)BATCH);
 	r = n < 0 ? -errno : 0;
 	lock_drop(&f->dir_lock);
-	dev = fs__stat(f->fd, &st) ? -1 : fs__dev_index(fs, f->fd, &st);
+	dev = fs__stat(f->fd, &st) ? -1 : fs__dev_index(fs, &st);
 	if (!r && dev >= 0)
 		dir_emit(fs, f, dev, buf, n, fn, arg);
 	fs__file_put(fs, f);

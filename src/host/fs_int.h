@@ -96,8 +96,9 @@ int fs__name_check(const char *name);
 /* Open `name` in dirfd as O_PATH and tell what it is. */
 int fs__walk(struct host_fs *fs, int dirfd, const char *name, int *fd, struct statx *st);
 int fs__stat(int fd, struct statx *st);
-/* Number of the file system `st` is on; refuses those of the kernel. */
-int fs__dev_index(struct host_fs *fs, int fd, const struct statx *st);
+int fs__refuse_kernel_fs(int fd);
+/* Number of the file system that `st` is on. */
+int fs__dev_index(struct host_fs *fs, const struct statx *st);
 /* Node by id, with its descriptor open, busy until put. */
 int fs__node_get(struct host_fs *fs, host_fs_node id, struct fs_node **out);
 int fs__dir_get(struct host_fs *fs, host_fs_node id, const char *name, struct fs_node **out);

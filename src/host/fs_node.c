@@ -80,10 +80,20 @@ static bool is_kernel_fs(unsigned long type)
 	return false;
 }
 
-int fs__dev_index(struct host_fs *fs, int fd, const struct statx *st)
+/* Asked for every object: device numbers of unmounted file systems are used
+ * again. */
+int fs__refuse_kernel_fs(int fd)
+{
+	struct statfs sf;
+
+	if (fstatfs(fd, &sf))
+		return -errno;
+	return is_kernel_fs((unsigned long)sf.f_type) ? -EACCES : 0;
+}
+
+int fs__dev_index(struct host_fs *fs, const struct statx *st)
 {
 	uint64_t dev = stat_dev(st), *p;
-	struct statfs sf;
 	int r = -ENFILE;
 
 	lock_take(&fs->lock);
@@ -92,17 +102,10 @@ int fs__dev_index(struct host_fs *fs, int fd, const struct statx *st)
 			lock_drop(&fs->lock);
 			return (int)i;
 		}
-	lock_drop(&fs->lock);
-	if (fstatfs(fd, &sf))
-		return -errno;
-	if (is_kernel_fs((unsigned long)sf.f_type))
-		return -EACCES;
-	lock_take(&fs->lock);
 	if (fs->ndevs < FS_DEVS_MAX) {
 		p = base_realloc(fs->devs, (fs->ndevs + 1) * sizeof(*p));
 		r = p ? (int)fs->ndevs : -ENOMEM;
 		if (p) {
-			/* Two threads may add the same one: the first is found. */
 			fs->devs = p;
 			fs->devs[fs->ndevs++] = dev;
 		}
@@ -137,8 +140,8 @@ int fs__walk(struct host_fs *fs, int dirfd, const char *name, int *out, struct s
 	r = fs__stat(fd, st);
 	if (r)
 		return r;
-	r = fs__dev_index(fs, fd, st);
-	if (r < 0)
+	r = fs__refuse_kernel_fs(fd);
+	if (r)
 		return r;
 	*out = base_steal_fd(&fd);
 	return 0;

@@ -18,16 +18,19 @@
 /*
  *   u32 nodes | nodes * { u32 idx, gen, parent; u64 nlookup; u32 fmt; blob name }
  *   u32 files | files * { u32 idx, gen; u64 node; u32 flags; u8 dir }
- * parent 0: none (unlinked).  The root (1) has no record.
+ * parent 0: none (unlinked, lost).  The root (1) has no record.
  */
 static void save_node(const struct fs_node *n, struct ser_writer *w)
 {
+	/* Not in the hash: another object has taken its place since. */
+	bool found = n->parent && n->hashed;
+
 	ser_u32(w, n->idx);
 	ser_u32(w, n->gen);
-	ser_u32(w, n->parent ? n->parent->idx : 0);
+	ser_u32(w, found ? n->parent->idx : 0);
 	ser_u64(w, n->nlookup);
 	ser_u32(w, n->fmt);
-	ser_blob(w, n->name ? n->name : "", n->name ? (uint32_t)strlen(n->name) : 0);
+	ser_blob(w, found ? n->name : "", found ? (uint32_t)strlen(n->name) : 0);
 }
 
 void host_fs_save(struct host_fs *fs, struct ser_writer *w)
