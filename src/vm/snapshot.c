@@ -161,12 +161,15 @@ static int read_all(int fd, const char *path, uint8_t *p, size_t n, off_t off, s
 static int check_header(const char *path, const char *kind, const uint8_t *h, uint64_t size,
 			struct err *e)
 {
+	char padded[KIND] = { 0 };
+
+	strncpy(padded, kind, KIND - 1);
 	if (memcmp(h, magic, sizeof(magic)))
 		return err_set(e, EINVAL, "%s: offset 0: not a Doppel snapshot", path);
 	if (ld_le32(h + 8) != FORMAT)
 		return err_set(e, EINVAL, "%s: offset 8: snapshot format %u, this program reads %d",
 			       path, ld_le32(h + 8), FORMAT);
-	if (h[16 + KIND - 1] || strcmp((const char *)h + 16, kind))
+	if (memcmp(h + 16, padded, KIND))
 		return err_set(e, EINVAL, "%s: offset 16: not a snapshot of a %s machine", path, kind);
 	if (ld_le64(h + 32) != size - HEADER)
 		return err_set(e, EINVAL, "%s: offset 32: %" PRIu64 " bytes announced, %" PRIu64
