@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "riscv/fp.h"
 #include "riscv/handlers.h"
 #include "riscv/imsic.h"
 #include "riscv/state.h"
@@ -138,7 +139,7 @@ static uint64_t next_slice(struct riscv_hart *h, uint64_t budget)
 	return MIN(slice, budget);
 }
 
-enum riscv_exit riscv_run(struct riscv_hart *h, uint64_t budget)
+static enum riscv_exit run(struct riscv_hart *h, uint64_t budget)
 {
 	bool step = h->break_count && at_break(h);
 
@@ -177,6 +178,16 @@ enum riscv_exit riscv_run(struct riscv_hart *h, uint64_t budget)
 			return RISCV_EXIT_BREAK;
 	}
 	return RISCV_EXIT_BUDGET;
+}
+
+enum riscv_exit riscv_run(struct riscv_hart *h, uint64_t budget)
+{
+	/* The embedding program's FP control register may be anything. */
+	uint32_t fp = riscv__fp_enter();
+	enum riscv_exit why = run(h, budget);
+
+	riscv__fp_leave(fp);
+	return why;
 }
 
 /* ---- any thread ------------------------------------------------------------------- */
