@@ -174,9 +174,35 @@ static void flags_accrue(void)
 	stop();
 }
 
+/* The host's rounding and its treatment of denormals are not the guest's. */
+static void host_environment_does_not_matter(void)
+{
+#if defined(__x86_64__)
+	uint32_t was, odd = 0x1f80 | 0x8040 | 0x6000, now;
+	uint64_t v;
+
+	start();
+	riscv_set_f(hart, 1, 3);
+	riscv_set_f(hart, 2, 4);
+	CHECK(riscv_set_csr(hart, FFLAGS, 1));
+	__asm__ volatile("stmxcsr %0" : "=m"(was));
+	__asm__ volatile("ldmxcsr %0" : : "m"(odd));
+	run(FADD_D, INITIAL);
+	v = riscv_get_f(hart, 0);
+	__asm__ volatile("stmxcsr %0" : "=m"(now));
+	__asm__ volatile("ldmxcsr %0" : : "m"(was));
+	CHECK_EQ(v, 7);
+	CHECK_EQ(now & 0xffc0, odd & 0xffc0);
+	stop();
+#else
+	SKIP("the host is not x86-64");
+#endif
+}
+
 TEST_MAIN({ "reserved_rounding_modes_trap", reserved_rounding_modes_trap },
 	  { "dynamic_rounding_mode", dynamic_rounding_mode },
 	  { "status_off_traps", status_off_traps },
 	  { "writing_makes_status_dirty", writing_makes_status_dirty },
 	  { "narrow_values_are_boxed", narrow_values_are_boxed },
-	  { "flags_accrue", flags_accrue })
+	  { "flags_accrue", flags_accrue },
+	  { "host_environment_does_not_matter", host_environment_does_not_matter })
