@@ -115,7 +115,8 @@ static void pass_size(struct session *s)
 	unsigned rows, cols;
 
 	if (s->o->console == SESSION_VIRTIO && term_size(&rows, &cols))
-		(void)rows;
+		system_console_resize(s->sys, (uint16_t)MIN(cols, 65535u),
+				      (uint16_t)MIN(rows, 65535u));
 }
 
 /* ---- signals -------------------------------------------------------------------- */

@@ -239,6 +239,7 @@ static int create_hvc(struct system *s, const struct system_config *c, struct er
 		chan_destroy(chan);
 		return -e->code;
 	}
+	s->hvc = v;
 	return attach(s, v, SYSTEM_BUS_PCI, e);
 }
 

@@ -101,6 +101,7 @@ struct system {
 	struct imsic *imsic_m, *imsic_s;
 	struct pci_bus *pci;
 	struct uart *uart;
+	struct virtio *hvc;             /* the virtio console; NULL: none */
 	unsigned mmio_slots;            /* in use */
 	uint64_t mmio64;
 

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "dev/platform.h"
+#include "dev/virtio/virtio.h"
 #include "host/worker.h"
 #include "system/machine.h"
 
@@ -471,4 +472,10 @@ struct riscv_hart *system_hart(struct system *s, unsigned i)
 void system_send_break(struct system *s)
 {
 	uart_send_break(s->uart);
+}
+
+void system_console_resize(struct system *s, uint16_t cols, uint16_t rows)
+{
+	if (s->hvc)
+		virtio_console_resize(s->hvc, cols, rows);
 }

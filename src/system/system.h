@@ -140,6 +140,8 @@ void system_resume(struct system *s);
 bool system_paused(struct system *s);
 /* A break on the UART's line (Linux: magic SysRq). */
 void system_send_break(struct system *s);
+/* The terminal's size, for the virtio console if there is one. */
+void system_console_resize(struct system *s, uint16_t cols, uint16_t rows);
 /* Instructions executed by all harts (deterministic: exact; else a recent
  * count). */
 uint64_t system_instructions(struct system *s);
