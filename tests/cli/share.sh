@@ -18,7 +18,7 @@ git=
 "$DOPPEL" fetch linux --to "$tmp/pk" --package git --package libc6 --package libpcre2-8-0 \
 	--package zlib1g >/dev/null 2>"$tmp/git.err" && git=yes
 
-guest --cpus 2 --share "$tmp/ro:fixed:ro" ${git:+--share "$tmp/pk:pk:ro"} -- '
+guest_limit=500 guest --cpus 2 --share "$tmp/ro:fixed:ro" ${git:+--share "$tmp/pk:pk:ro"} -- '
 cd /host; mkdir w; cd w
 ok() { n=$1; shift; if "$@" >/tmp/o 2>&1; then echo "did $n"; else echo "failed $n: $(tail -n 1 /tmp/o)"; fi; }
 echo one >a; ln a b; ln -s a c
@@ -56,7 +56,7 @@ if [ -d /mnt/pk ]; then
 	git config --global init.defaultBranch main; git config --global gc.auto 0
 	mkdir repo; cd repo
 	ok git_init git init -q .
-	cp -r ../src .; ok git_add git add .
+	cp -r ../src .; rmdir src/deep/er; ok git_add git add .
 	ok git_commit git commit -q -m first
 	i=0; while [ $i -lt 50 ]; do echo $i >n$i; i=$((i+1)); done
 	ok git_second git add . ; ok git_commit_again git commit -q -m second
@@ -65,7 +65,7 @@ if [ -d /mnt/pk ]; then
 	ok git_fsck git fsck --full --strict
 	ok git_clone git clone -q . ../clone
 	ok git_repack git repack -q -a -d
-	cd ..; ok git_same diff -r repo/src clone/src
+	cd ..
 fi
 echo end' >"$tmp/out"
 check "the_script_ran_to_its_end" has "$tmp/out" '^end$'
@@ -75,7 +75,7 @@ names=(hard_link symbolic_link rename_over rename_over_a_full_folder_fails write
 	read_only_can_be_read read_only_cannot_be_written)
 if [ -n "$git" ]; then
 	names+=(git_init git_add git_commit git_second git_commit_again git_checkout git_back
-		git_status git_fsck git_clone git_repack git_same)
+		git_status git_fsck git_clone git_repack)
 else
 	echo "skip git: because the packages cannot be fetched: $(head -n 1 "$tmp/git.err")"
 fi
@@ -90,6 +90,7 @@ done
 check "the_host_sees_ten_thousand_files" test "$(ls "$tmp/host/w/many" 2>/dev/null | wc -l)" = 10000
 check "the_host_sees_the_links" test "$(readlink "$tmp/host/w/c")" = a
 check "the_host_sees_the_tree" diff -r "$tmp/host/w/src" "$tmp/host/w/out/src"
+[ -z "$git" ] || check "a_clone_is_the_same_tree" diff -r --no-dereference "$tmp/host/w/repo/src" "$tmp/host/w/clone/src"
 check "what_is_outside_is_as_it_was" test "$(cat "$tmp/outside")" = secret
 check "what_is_read_only_is_as_it_was" test "$(cat "$tmp/ro/file"; ls "$tmp/ro")" = "fixed
 file"
