@@ -34,7 +34,7 @@ struct net {
 
 /* User-mode network by libslirp.  `spec` is what follows "user" in --net:
  * "", or ",forward=[tcp:|udp:][hostaddr:]2222:22", ",restrict=yes",
- * ",hostname=x"; several forwards may be given.
+ * ",hostname=x", ",loopback=yes"; several forwards may be given.
  * Guest 10.0.2.15/24, gateway 10.0.2.2, DNS 10.0.2.3, IPv6 fec0::/64. */
 struct net *net_user_create(struct loop *l, const char *spec, struct err *e);
 /* An existing tap interface (multi-queue not needed). */

@@ -347,7 +347,7 @@ static Slirp *slirp_start(struct user *u, const struct net_user_spec *spec)
 		.version = 3, .restricted = spec->restricted, .in_enabled = true,
 		.in6_enabled = true, .vprefix_len = 64,
 		.vhostname = spec->hostname[0] ? spec->hostname : NULL,
-		.disable_host_loopback = spec->no_loopback,
+		.disable_host_loopback = !spec->loopback,
 	};
 
 	inet_pton(AF_INET, "10.0.2.0", &c.vnetwork);

@@ -3,7 +3,8 @@
  * Options of a user-mode network:
  *   ,forward=[tcp:|udp:][HOST_ADDRESS:]HOST_PORT:GUEST_PORT  (several)
  *   ,restrict=yes|no     the guest reaches nothing but the forwards
- *   ,loopback=yes|no     10.0.2.2 is the host's 127.0.0.1 (yes)
+ *   ,loopback=yes|no     10.0.2.2 is the host's 127.0.0.1 (no: services that listen
+ *                        there trust whoever reaches them)
  *   ,hostname=NAME       what DHCP tells the guest
  */
 #include "host/net_user_spec.h"
@@ -131,20 +132,14 @@ static int parse_hostname(struct scan *s, struct net_user_spec *spec)
 
 static int parse_option(struct scan *s, struct net_user_spec *spec)
 {
-	bool v = false;
-	int r;
-
 	if (skip(s, "forward="))
 		return parse_forward(s, spec);
 	if (skip(s, "restrict="))
 		return parse_bool(s, &spec->restricted);
 	if (skip(s, "hostname="))
 		return parse_hostname(s, spec);
-	if (skip(s, "loopback=")) {
-		r = parse_bool(s, &v);
-		spec->no_loopback = !v;
-		return r;
-	}
+	if (skip(s, "loopback="))
+		return parse_bool(s, &spec->loopback);
 	return bad(s, "unknown option; known are forward=, restrict=, loopback= and hostname=");
 }
 

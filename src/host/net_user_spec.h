@@ -19,7 +19,7 @@ struct net_forward {
 };
 struct net_user_spec {
 	bool restricted;
-	bool no_loopback;       /* the host's own 127.0.0.1 is not 10.0.2.2 */
+	bool loopback;          /* 10.0.2.2 is the host's own 127.0.0.1 */
 	char hostname[64];
 	unsigned nforwards;
 	struct net_forward forward[NET_FORWARDS_MAX];

@@ -35,7 +35,7 @@ P
 	sleep 0.3
 done; : >"$tmp/host/answered") &
 
-guest_limit=500 guest --net "user,forward=$forward:8080" -- "
+guest_limit=500 guest --net "user,loopback=yes,forward=$forward:8080" -- "
 ip -4 addr show eth0 | grep inet; ip route; cat /etc/resolv.conf
 wget -q -O /host/got http://10.0.2.2:$port/file; echo wget \$?
 wget -q -O - http://10.0.2.2:$port/file | md5sum

@@ -274,7 +274,7 @@ static void gateway_answers_arp_and_ping(void)
 	uint8_t f[100] = { 0 }, *r;
 	size_t n;
 
-	guest_open("user");
+	guest_open("user,loopback=yes");
 	arp_gateway();
 	n = ip_frame(f, 1, GUEST_IP, GATEWAY_IP, 40);
 	memset(f + 34, 0, 40);
@@ -312,7 +312,7 @@ static void udp_to_the_host_and_back(void)
 	char buf[64];
 	int fd;
 
-	guest_open("user");
+	guest_open("user,loopback=yes");
 	arp_gateway();
 	fd = host_socket(SOCK_DGRAM, &port);
 	send_udp(GUEST_IP, 5000, GATEWAY_IP, port, "question", 8);
@@ -347,7 +347,7 @@ static void tcp_from_the_host(void)
 	const uint8_t *data;
 	uint8_t *r;
 
-	guest_open("user");
+	guest_open("user,loopback=yes");
 	arp_gateway();
 	listener = host_socket(SOCK_STREAM, &t.peer_port);
 	CHECK(listen(listener, 1) == 0);
@@ -474,7 +474,7 @@ static void restricted_guest_is_alone(void)
 	CHECK_EQ(poll(&pfd, 1, 0), 0);
 	close(pfd.fd);
 	guest_close();
-	guest_open("user,loopback=no");
+	guest_open("user");
 	arp_gateway();
 	pfd.fd = host_socket(SOCK_DGRAM, &port);
 	send_udp(GUEST_IP, 5000, GATEWAY_IP, port, "x", 1);
