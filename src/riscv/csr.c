@@ -85,7 +85,7 @@ static void write_satp(struct riscv_hart *h, uint64_t v)
 	unsigned mode = (unsigned)(v >> 60);
 
 	/* An unsupported mode: the whole write has no effect (Priv. spec 10.1.11). */
-	if (mode != 0 && (mode < 8 || mode > 10))
+	if (v == h->satp || (mode != 0 && (mode < 8 || mode > 10)))
 		return;
 	h->satp = v;
 	riscv__tlb_flush(h);
