@@ -350,7 +350,8 @@ const struct cli_opt machine_opts[] = {
 	{ "share", "DIR:TAG[:ro]", "share a folder by virtio-fs; may be given again;\n"
 	  "none: no folder", set_share, 0, 0, 0 },
 	{ "net", "user[,forward=[tcp:|udp:]2222:22]|tap=NAME|none",
-	  "a network card (also: mac=, bus=)", set_net, 0, 0, 0 },
+	  "a network card (also: mac=, bus=; user: loopback=yes\n"
+	  "lets the guest reach the host's own 127.0.0.1)", set_net, 0, 0, 0 },
 	{ "memory", "SIZE", "default 1G", set_memory, 0, 16ull << 20, 1ull << 40 },
 	{ "cpus", "N", "default 1", cli_opt_number, AT(cpus), 1, SYSTEM_HARTS_MAX },
 	{ "interrupts", "plic|aia", "plic: known to every kernel (default); aia: APLIC and\n"
