@@ -127,6 +127,7 @@ static void cpu(struct fdt *f, unsigned i)
 	u32(f, "phandle", PHANDLE_CPU + i);
 	node(f, "interrupt-controller");
 	u32(f, "#interrupt-cells", 1);
+	u32(f, "#address-cells", 0);
 	flag(f, "interrupt-controller");
 	str(f, "compatible", "riscv,cpu-intc");
 	u32(f, "phandle", PHANDLE_INTC + i);
@@ -205,6 +206,7 @@ static void imsic(struct fdt *f, uint64_t base, uint32_t irq, uint32_t phandle)
 	device(f, "interrupt-controller", base, (uint64_t)IMSIC_STRIDE * f->s->ncpus);
 	str(f, "compatible", "riscv,imsics");
 	u32(f, "#interrupt-cells", 0);
+	u32(f, "#address-cells", 0);
 	u32(f, "#msi-cells", 0);
 	flag(f, "interrupt-controller");
 	flag(f, "msi-controller");
