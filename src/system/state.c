@@ -300,10 +300,16 @@ static void load_system(struct system *s, struct ser_reader *r)
 
 static int save_all(struct system *s, struct ser_writer *w, struct err *e)
 {
+	bool busy;
+
+	lock_take(&s->control);
+	busy = s->running && !s->paused &&
+	       !(s->config.deterministic && pthread_equal(s->loop_thread, pthread_self()));
+	lock_drop(&s->control);
+	if (busy)
+		return err_set(e, EBUSY, "the machine is running: pause it first");
 	if (!s->booted)
 		return err_set(e, EINVAL, "the machine has not run yet");
-	if (s->threads || (s->running && !s->config.deterministic && !s->paused))
-		return err_set(e, EBUSY, "the machine is running: pause it first");
 	vm_host_drain(&s->host);
 	ser_writer_init(w);
 	save_config(s, w);
@@ -318,16 +324,52 @@ static int save_all(struct system *s, struct ser_writer *w, struct err *e)
 	return err_set(e, ENOMEM, "out of memory");
 }
 
+struct save_job {
+	struct system *s;
+	const char *path;
+	struct err *e;
+	int r;
+	bool done;
+};
+
+static void save_here(void *arg)
+{
+	struct save_job *j = arg;
+	struct ser_writer w;
+
+	j->r = save_all(j->s, &w, j->e);
+	if (!j->r) {
+		j->r = snapshot_write(j->path, kind, &w, j->e);
+		ser_writer_fini(&w);
+	}
+	lock_take(&j->s->control);
+	j->done = true;
+	pthread_cond_broadcast(&j->s->changed);
+	lock_drop(&j->s->control);
+}
+
+/* Devices hear from the outside on the loop thread, also while the machine is
+ * paused: the state is written there, between two callbacks. */
 int system_save(struct system *s, const char *path, struct err *e)
 {
-	struct ser_writer w;
-	int r = save_all(s, &w, e);
+	struct save_job j = { .s = s, .path = path, .e = e };
+	bool elsewhere;
 
-	if (r)
-		return r;
-	r = snapshot_write(path, kind, &w, e);
-	ser_writer_fini(&w);
-	return r;
+	lock_take(&s->control);
+	elsewhere = s->running && s->paused &&
+		    !pthread_equal(s->loop_thread, pthread_self());
+	if (elsewhere && !loop_post(s->host.loop, save_here, &j)) {
+		lock_drop(&s->control);
+		return err_set(e, ENOMEM, "out of memory");
+	}
+	while (elsewhere && !j.done && s->running)
+		lock_wait(&s->control, &s->changed);
+	if (elsewhere && !j.done)
+		loop_cancel(s->host.loop, save_here, &j);
+	lock_drop(&s->control);
+	if (!j.done)
+		save_here(&j);
+	return j.r;
 }
 
 int system_digest(struct system *s, uint64_t *digest, struct err *e)
