@@ -29,8 +29,14 @@ label linux
 	initrd /initrd
 	append console=ttyS0
 S
-mke2fs -q -F -t ext4 -O ^metadata_csum,^64bit -d "$tmp/boot" "$tmp/disk" 128M >/dev/null 2>&1
-timeout 300 "$DOPPEL" run --firmware "$sbi" --kernel "$uboot" --disk "$tmp/disk" \
+# U-Boot looks at partitions: one, bootable, of type Linux, from sector 2048 on.
+truncate -s 129M "$tmp/disk"
+mke2fs -q -F -t ext4 -O ^metadata_csum,^64bit -E offset=1048576 -d "$tmp/boot" "$tmp/disk" \
+	128M >/dev/null 2>&1
+printf '\200\0\0\0\203\0\0\0\0\10\0\0\0\0\4\0' |
+	dd of="$tmp/disk" bs=1 seek=446 conv=notrunc status=none
+printf '\125\252' | dd of="$tmp/disk" bs=1 seek=510 conv=notrunc status=none
+timeout 250 "$DOPPEL" run --firmware "$sbi" --kernel "$uboot" --disk "$tmp/disk" \
 	--cpus 2 </dev/null 2>&1 | tr -d '\r' >"$tmp/out"
 check "u_boot_starts" has "$tmp/out" '^U-Boot 2'
 check "u_boot_finds_the_disk" has "$tmp/out" 'extlinux.conf'
