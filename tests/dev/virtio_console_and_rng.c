@@ -277,6 +277,54 @@ static void reset_with_a_stalled_chain(void)
 	end();
 }
 
+/* A stopped queue (4.2.2.2) is as good as reset: its chain is forgotten, and a
+ * channel that is ready makes no busy loop. */
+static void a_queue_stopped_with_a_stalled_chain(void)
+{
+	struct buf b;
+
+	begin(0);
+	b = (struct buf){ mem, 16 };
+	ring_add(&d, RX, &b, 0, 1, false);
+	ring_kick(&d, RX);
+	p.room = 100;
+	out(mem, BUF);
+	CHECK(p.want_in && p.want_out);
+	for (unsigned q = 0; q < 2; q++) {
+		set_reg(&d, R_QUEUE_SEL, q);
+		set_reg(&d, R_QUEUE_ENABLE, 0);
+	}
+	CHECK(!p.want_in && !p.want_out);
+	ring_init(&d, TX, 16);
+	drv_queue_regs(&d, TX);
+	p.room = ~0ull;
+	p.taken = 0;
+	out(mem, 200);
+	CHECK_EQ(p.taken, 200);
+	end();
+}
+
+/* A snapshot may ask for events of a queue that is not there. */
+static void events_without_a_queue_stop(void)
+{
+	struct ser_writer w;
+	struct ser_reader r;
+
+	begin(0);
+	set_reg(&d, R_STATUS, 0);
+	ser_writer_init(&w);
+	con->dev.ops->save(&con->dev, &w);
+	w.buf[w.len - 1] = w.buf[w.len - 2] = 1; /* want_out, want_in */
+	ser_reader_init(&r, w.buf, w.len);
+	con->dev.ops->load(&con->dev, &r);
+	CHECK_EQ(ser_error(&r, NULL), 0);
+	ser_writer_fini(&w);
+	if (p.want_in || p.want_out)
+		ready();
+	CHECK(!p.want_in && !p.want_out);
+	end();
+}
+
 /* A hostile driver shortens the chain that was half written. */
 static void a_shortened_chain_is_done(void)
 {
@@ -359,4 +407,5 @@ static void rng_fills_buffers(void)
 TEST_MAIN(T(output_arrives), T(input_waits_for_a_buffer), T(a_flood_waits_for_its_reader),
 	  T(a_huge_write_is_done_in_pieces), T(output_to_nobody_is_dropped),
 	  T(a_stalled_chain_is_saved_half_done), T(reset_with_a_stalled_chain),
+	  T(a_queue_stopped_with_a_stalled_chain), T(events_without_a_queue_stop),
 	  T(a_shortened_chain_is_done), T(size_changes_are_told), T(rng_fills_buffers))

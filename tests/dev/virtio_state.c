@@ -150,6 +150,12 @@ static void forged_state_is_refused_or_harmless(void)
 		size_t all, refused = 0;
 
 		drv_start(&r->d, features(kind), 2, 4);
+		for (unsigned q = 0; q < 2; q++) { /* indices that are not 0 */
+			struct buf b = { FAKE_RAM + 0x8000, 8 };
+
+			CHECK(ring_add(&r->d, q, &b, 0, 1, false) >= 0);
+			notify(&r->d, q);
+		}
 		ser_writer_init(&w);
 		r->e->v.dev.ops->save(&r->e->v.dev, &w);
 		CHECK(!w.failed);
@@ -169,6 +175,8 @@ static void forged_state_is_refused_or_harmless(void)
 
 					CHECK(!vq->packed || !vq->enabled ||
 					      (vq->avail_idx < vq->size && vq->used_idx < vq->size));
+					/* The driver may enable it as a packed one. */
+					CHECK(vq->enabled || (!vq->avail_idx && !vq->used_idx));
 				}
 				w.buf[i] = was;
 				use(r);

@@ -120,6 +120,12 @@ static void console_notify(struct virtio *v, unsigned q)
 		receive(from_virtio(v));
 }
 
+static bool runs(const struct console *c, unsigned q)
+{
+	return (c->v.status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK &&
+	       virtq_enabled(&c->v, q);
+}
+
 static void console_ready(void *arg, bool in, bool out)
 {
 	struct console *c = arg;
@@ -129,9 +135,9 @@ static void console_ready(void *arg, bool in, bool out)
 		virtio_poll(&c->v, RX);
 	if (out && c->want_out)
 		virtio_poll(&c->v, TX);
-	/* A broken device has no use for events; its reset asks anew. */
-	if (c->v.status & VIRTIO_NEEDS_RESET)
-		want(c, false, false);
+	/* A queue that does not run has no use for events, and they would come
+	 * for ever; its driver's notification asks anew. */
+	want(c, c->want_in && runs(c, RX), c->want_out && runs(c, TX));
 	lock_drop(c->v.host->io);
 }
 

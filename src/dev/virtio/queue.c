@@ -379,6 +379,18 @@ void virtq__clear(struct virtq *vq)
 	};
 }
 
+/* Stopped: only what the registers say is left (4.2.2.2). */
+static void stop(struct virtq *vq)
+{
+	uint16_t size = vq->size;
+	uint64_t addr[VIRTQ_AREAS];
+
+	memcpy(addr, vq->addr, sizeof(addr));
+	virtq__clear(vq);
+	vq->size = size;
+	memcpy(vq->addr, addr, sizeof(addr));
+}
+
 void virtq_enable(struct virtio *v, unsigned q, bool on)
 {
 	struct virtq *vq;
@@ -388,14 +400,9 @@ void virtq_enable(struct virtio *v, unsigned q, bool on)
 		return;
 	vq = &v->queues[q];
 	if (!on) {
-		/* Stop, but keep what the registers say (4.2.2.2). */
-		uint16_t size = vq->size;
-		uint64_t addr[VIRTQ_AREAS];
-
-		memcpy(addr, vq->addr, sizeof(addr));
-		virtq__clear(vq);
-		vq->size = size;
-		memcpy(vq->addr, addr, sizeof(addr));
+		stop(vq);
+		if (v->type->queue_reset)
+			v->type->queue_reset(v, q);
 		return;
 	}
 	if (!(v->status & VIRTIO_FEATURES_OK) || v->status & VIRTIO_NEEDS_RESET)
@@ -459,8 +466,12 @@ static void load_queue(struct virtio *v, struct virtq *vq, struct ser_reader *r)
 	vq->used_wrap = ser_get_u8(r);
 	vq->signalled = ser_get_u16(r);
 	vq->quiet = ser_get_u8(r);
-	if (!ser_check(r, vq->size <= vq->size_max, "virtqueue size") || !enabled)
+	if (!ser_check(r, vq->size <= vq->size_max, "virtqueue size"))
 		return;
+	if (!enabled) {
+		stop(vq); /* the driver may enable it, with other rings */
+		return;
+	}
 	if (!ser_check(r, v->status & VIRTIO_FEATURES_OK, "virtqueue without features") ||
 	    !ser_check(r, !virtq__map(v, vq), "virtqueue rings"))
 		return;

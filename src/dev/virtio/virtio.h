@@ -63,8 +63,8 @@ struct virtio_type {
 	void (*load)(struct virtio *v, struct ser_reader *r);
 	void (*drain)(struct virtio *v);        /* as vm_dev_ops.drain; may be NULL */
 	void (*destroy)(struct virtio *v);      /* frees the device */
-	/* One queue was reset (2.6.1).  Not NULL: RING_RESET is offered, and no
-	 * chain is ever in flight outside the io lock. */
+	/* One queue was reset (2.6.1) or stopped (4.2.2.2).  Not NULL:
+	 * RING_RESET is offered; on return nothing of the queue is in flight. */
 	void (*queue_reset)(struct virtio *v, unsigned q);
 	/* notify runs on the loop thread (io lock held) instead of the hart's. */
 	bool notify_on_loop;
