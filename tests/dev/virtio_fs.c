@@ -224,6 +224,36 @@ static void short_and_long_requests(void)
 	fs_rig_close(r);
 }
 
+/* A chain may show the same memory many times: millions of entries for the
+ * price of one page.  Past a request's ordinary size they do not count. */
+static void an_endless_forget_is_cut(void)
+{
+	enum { PART = 256 << 10, PARTS = 5 };
+	struct fs_rig *r = fs_rig_open(false, NULL);
+	struct fuse_batch_forget_in bf = { .count = UINT32_MAX };
+	struct fuse_in_header h = { .opcode = FUSE_BATCH_FORGET, .unique = 7 };
+	uint64_t zeros = heap(&r->d, PART, 4096), last = heap(&r->d, 16, 16);
+	struct buf b[2 + PARTS];
+	struct fuse_forget_one one = { .nlookup = 1 };
+	uint8_t arg[16] = { 0 };
+
+	write_file(at(&r->s, "f"), "x");
+	one.nodeid = fs_lookup(r, 1, "f");
+	h.len = sizeof(h) + sizeof(bf) + PARTS * PART + sizeof(one);
+	memcpy(ram(&r->d, r->out, 64), &h, sizeof(h));
+	memcpy(ram(&r->d, r->out + sizeof(h), 16), &bf, sizeof(bf));
+	memcpy(ram(&r->d, last, 16), &one, sizeof(one));
+	b[0] = (struct buf){ r->out, sizeof(h) + sizeof(bf) };
+	for (unsigned i = 0; i < PARTS; i++)
+		b[1 + i] = (struct buf){ zeros, PART };
+	b[1 + PARTS] = (struct buf){ last, sizeof(one) };
+	CHECK(ring_add(&r->d, HIPRIO, b, 2 + PARTS, 2 + PARTS, true) >= 0);
+	ring_kick(&r->d, HIPRIO);
+	CHECK(ring_get(&r->d, HIPRIO, &r->used) >= 0);
+	CHECK_EQ(fs_call(r, FUSE_GETATTR, one.nodeid, arg, 16, NULL, 0, 104).error, 0);
+	fs_rig_close(r);
+}
+
 static void not_a_request_breaks_the_device(void)
 {
 	struct fs_rig *r;
@@ -581,6 +611,7 @@ TEST_MAIN({ "tag_and_queues", tag_and_queues },
 	  { "names_and_links", names_and_links },
 	  { "forgotten_nodes_are_gone", forgotten_nodes_are_gone },
 	  { "short_and_long_requests", short_and_long_requests },
+	  { "an_endless_forget_is_cut", an_endless_forget_is_cut },
 	  { "not_a_request_breaks_the_device", not_a_request_breaks_the_device },
 	  { "bad_arguments", bad_arguments },
 	  { "tables_are_bounded", tables_are_bounded },

@@ -12,14 +12,18 @@
 #include "base/bits.h"
 
 enum { HDR_OUT = sizeof(struct fuse_out_header) };
+/* In one request, for which a reset waits: what an ordinary one could carry. */
+enum { FORGET_MAX = FUSE_MAX_WRITE / sizeof(struct fuse_forget_one) };
 
 int64_t fuse_read(struct fuse_req *r)
 {
 	const struct fuse_read_in *in = (const void *)r->arg;
 	struct iovec iov[VIRTIO_SEGS];
-	int n = virtq_iov(r->c, true, HDR_OUT, MIN(r->space, (uint64_t)in->size), iov,
-			  VIRTIO_SEGS);
+	uint64_t size = MIN(r->space, (uint64_t)in->size);
+	int n = virtq_iov(r->c, true, HDR_OUT, size, iov, VIRTIO_SEGS);
 
+	if (size > FUSE_MAX_WRITE)
+		return -EINVAL; /* more than max_pages */
 	return host_fs_preadv(r->s->fs, in->fh, iov, n, in->offset);
 }
 
@@ -31,8 +35,8 @@ int64_t fuse_write(struct fuse_req *r)
 	int64_t done;
 	int n;
 
-	/* The size must be what the chain carries. */
-	if (in->size != r->in.len - at)
+	/* The size must be what the chain carries, and what was negotiated. */
+	if (in->size != r->in.len - at || in->size > FUSE_MAX_WRITE)
 		return -EINVAL;
 	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID)
 		host_fs_kill_suid(r->s->fs, in->fh);
@@ -49,8 +53,9 @@ int64_t fuse_batch_forget(struct fuse_req *r)
 	const struct fuse_batch_forget_in *in = (const void *)r->arg;
 	uint64_t at = sizeof(r->in) + sizeof(*in);
 	struct fuse_forget_one f;
+	uint32_t count = MIN(in->count, (uint32_t)FORGET_MAX);
 
-	for (uint32_t i = 0; i < in->count && at + sizeof(f) <= r->in.len; i++) {
+	for (uint32_t i = 0; i < count && at + sizeof(f) <= r->in.len; i++) {
 		if (virtq_read(r->c, at, &f, sizeof(f)) != sizeof(f))
 			break;
 		host_fs_forget(r->s->fs, f.nodeid, f.nlookup);
