@@ -577,6 +577,30 @@ static void small_rings_get_single_segments(void)
 	end();
 }
 
+/* The link that was told to wait is told to go on, though the snapshot is of a
+ * time when it ran. */
+static void a_link_held_back_survives_a_load(void)
+{
+	struct ser_writer sw;
+	struct ser_reader sr;
+	struct buf b;
+
+	begin(0);
+	b = (struct buf){ mem, 2048 };
+	ser_writer_init(&sw);
+	dev->dev.ops->save(&dev->dev, &sw);
+	CHECK(!w.net.can_recv(w.net.arg));
+	ser_reader_init(&sr, sw.buf, sw.len);
+	dev->dev.ops->load(&dev->dev, &sr);
+	CHECK_EQ(ser_error(&sr, NULL), 0);
+	ser_writer_fini(&sw);
+	CHECK(ring_add(&d, RX, &b, 0, 1, false) >= 0);
+	ring_kick(&d, RX);
+	run_loop(&d);
+	CHECK_EQ(w.pokes, 1);
+	end();
+}
+
 static void a_waiting_frame_is_saved(void)
 {
 	static uint8_t frame[3000];
@@ -714,6 +738,6 @@ TEST_MAIN(T(frames_go_out_off_the_hart), T(checksums_are_completed),
 	  T(tiny_segments_do_not_keep_the_loop), T(random_offloads_are_harmless), T(frames_come_in),
 	  T(large_frames_use_several_buffers_at_once),
 	  T(bursts_of_segments_become_one_frame), T(merging_changes_nothing),
-	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved),
+	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved), T(a_link_held_back_survives_a_load),
 	  T(the_link_may_answer_from_inside_send),
 	  T(filters_do_what_the_driver_says), T(malformed_commands_are_refused), T(announcing))

@@ -480,7 +480,7 @@ static void net_load(struct virtio *v, struct ser_reader *r)
 		d->mode[i] = ser_get_u8(r);
 	load_table(&d->uni, r);
 	load_table(&d->multi, r);
-	d->held_back = ser_get_u8(r);
+	d->held_back |= ser_get_u8(r) & 1; /* this link may wait whatever the other did */
 	ser_get_bytes(r, d->rx_hdr, HDR_LEN);
 	frame = ser_get_blob(r, &len, VIRTIO__NET_FRAME);
 	if (frame && len)
