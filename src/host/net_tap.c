@@ -105,7 +105,7 @@ static int tap_open(const char *ifname, struct err *e)
 	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, "tap interface '%s': /dev/net/tun", ifname);
-	strcpy(ifr.ifr_name, ifname);
+	memcpy(ifr.ifr_name, ifname, strlen(ifname) + 1);
 	if (ioctl(fd, TUNSETIFF, &ifr) < 0)
 		return err_sys(e, "tap interface '%s'", ifname);
 	return base_steal_fd(&fd);
