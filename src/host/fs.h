@@ -38,7 +38,9 @@
  * accepted and forgotten, so that tar and apt of guest root succeed.
  * In both modes the setuid and setgid bits of regular files that the guest
  * sets live in that attribute only: a guest cannot plant a setuid program on
- * the host, yet sees its own.  options.suid (NATIVE only) makes them real.
+ * the host, yet sees its own.  Real ones, which the host's user gave, go there
+ * when a guest opens the file for writing: they were for the old content.
+ * options.suid (NATIVE only) makes them real.
  * Guests do not see the attribute, and may use the user.* namespace only.
  *
  * Permission bits are the guest kernel's to check (FUSE default_permissions):

@@ -206,6 +206,21 @@ static int set_mode(struct host_fs *fs, int fd, const struct statx *st, uint32_t
 	return 0;
 }
 
+int fs__park_suid(struct host_fs *fs, int fd)
+{
+	struct overlay o;
+	struct statx st;
+	int r = fs__stat(fd, &st);
+
+	if (r || fs->o.suid || !S_ISREG(st.stx_mode) || !(st.stx_mode & (S_ISUID | S_ISGID)))
+		return r;
+	overlay_read(fs, fd, &st, &o);
+	r = set_mode(fs, fd, &st, o.mode);
+	if (r == -EPERM && fs->host_uid)
+		return 0; /* somebody else's: the kernel drops the bits when we write */
+	return r ? r : overlay_write(fs, fd, &o);
+}
+
 /* chown of a program drops setuid and setgid, as the kernel's own does. */
 static uint32_t killed(uint32_t fmt, uint32_t mode)
 {

@@ -134,6 +134,9 @@ int fs__node_attr(struct host_fs *fs, const struct fs_node *n, struct host_fs_at
 int fs__set_new(struct host_fs *fs, int dirfd, int fd, uint32_t mode, int64_t since,
 		const struct host_fs_cred *c);
 void fs__kill_suid(struct host_fs *fs, int fd);
+/* Before a guest may write to fd's file: setuid and setgid bits that the host
+ * gave to its old content move to the attribute that only guests see. */
+int fs__park_suid(struct host_fs *fs, int fd);
 /* Open the object of an O_PATH fd, which is known to be a file or directory. */
 int fs__reopen(struct host_fs *fs, int fd, int flags);
 

@@ -302,6 +302,8 @@ static int oflags_of(unsigned flags)
 
 static int open_node(struct host_fs *fs, struct fs_node *n, unsigned flags)
 {
+	int r;
+
 	if (fs->o.readonly && flags & (HOST_FS_WRITE | HOST_FS_TRUNC))
 		return -EROFS;
 	if (n->fmt == S_IFDIR)
@@ -310,7 +312,8 @@ static int open_node(struct host_fs *fs, struct fs_node *n, unsigned flags)
 		return -ENXIO;
 	if (flags & HOST_FS_TRUNC && !(flags & HOST_FS_WRITE))
 		return -EINVAL;
-	return fs__reopen(fs, n->fd, oflags_of(flags));
+	r = flags & HOST_FS_WRITE ? fs__park_suid(fs, n->fd) : 0;
+	return r ? r : fs__reopen(fs, n->fd, oflags_of(flags));
 }
 
 int host_fs_open(struct host_fs *fs, host_fs_node node, unsigned flags,

@@ -198,7 +198,7 @@ static int open_again(struct host_fs *fs, struct fs_node *n, unsigned flags, boo
 	if (fs__node_get(fs, fs__node_id(n), &held))
 		return -1;
 	if (held->fmt != (dir ? S_IFDIR : S_IFREG) ||
-	    (fs->o.readonly && flags & HOST_FS_WRITE))
+	    (flags & HOST_FS_WRITE && (fs->o.readonly || fs__park_suid(fs, held->fd))))
 		fd = -1;
 	else
 		fd = fs__reopen(fs, held->fd, dir ? O_RDONLY | O_DIRECTORY :

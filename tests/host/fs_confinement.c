@@ -298,11 +298,41 @@ static void swapped_with_few_descriptors(void)
 	run_race(16);
 }
 
+/* A setuid program of the host in the share must not run a guest's bytes. */
+static void setuid_is_not_inherited_by_new_content(void)
+{
+	static const enum host_fs_owner owner[] = { HOST_FS_MAPPED, HOST_FS_NATIVE };
+
+	for (unsigned i = 0; i < 2 && (!i || !geteuid()); i++) {
+		struct host_fs_options o = { .owner = owner[i] };
+		struct iovec iov = { "evil", 4 };
+		struct host_fs_attr a;
+		struct scratch s;
+		struct stat st;
+		host_fs_handle h;
+		host_fs_node n;
+
+		scratch_open(&s, &o);
+		write_file(at(&s, "su"), "good");
+		CHECK(!chmod(at(&s, "su"), 06755));
+		n = look(&s, HOST_FS_ROOT, "su");
+		CHECK_EQ(host_fs_open(s.fs, n, HOST_FS_READ, &h, NULL), 0);
+		CHECK(!stat(at(&s, "su"), &st) && (st.st_mode & 07777) == 06755);
+		CHECK_EQ(host_fs_open(s.fs, n, HOST_FS_WRITE, &h, NULL), 0);
+		CHECK_EQ(host_fs_pwritev(s.fs, h, &iov, 1, 0), 4);
+		CHECK(!stat(at(&s, "su"), &st) && (st.st_mode & 07777) == 0755);
+		CHECK_EQ(host_fs_getattr(s.fs, n, &a), 0);
+		CHECK_EQ(a.mode & 07777, 06755); /* to the guest nothing has changed */
+		scratch_close(&s);
+	}
+}
+
 TEST_MAIN({ "names_that_point_elsewhere", names_that_point_elsewhere },
 	  { "links_are_not_followed", links_are_not_followed },
 	  { "special_files_are_not_opened", special_files_are_not_opened },
 	  { "kernel_file_systems_cannot_be_entered", kernel_file_systems_cannot_be_entered },
 	  { "reopening_finds_the_same_object_or_none",
 	    reopening_finds_the_same_object_or_none },
+	  { "setuid_is_not_inherited_by_new_content", setuid_is_not_inherited_by_new_content },
 	  { "swapped_directory_and_link", swapped_directory_and_link },
 	  { "swapped_with_few_descriptors", swapped_with_few_descriptors })
