@@ -42,6 +42,7 @@ struct loop {
 	bool woken;             /* an eventfd write is outstanding */
 	struct loop_fd *fds;
 	struct loop_timer *timers;
+	uint64_t round;         /* counts run_timers */
 	struct post *posted, **posted_tail;
 	struct post *running;   /* being run in this round */
 };
@@ -265,25 +266,28 @@ uint64_t loop_next_due(struct loop *l)
 	return due;
 }
 
-/* Fires what was due at `now`, earliest first; each timer once at most. */
+/* Fires what was due at `now`, earliest first; each timer once at most, so
+ * that one that sets itself to the past cannot starve the rest. */
 static bool run_timers(struct loop *l)
 {
 	uint64_t now = clock_now(l->clock);
 	bool any = false;
 
-	for (;;) {
+	for (l->round++;;) {
 		struct loop_timer *first = NULL;
 		loop_fn *fn = NULL;
 		void *arg = NULL;
 
 		lock_take(&l->lock);
 		for (struct loop_timer *t = l->timers; t; t = t->next)
-			if (t->due <= now && (!first || t->due < first->due))
+			if (t->due <= now && t->round != l->round &&
+			    (!first || t->due < first->due))
 				first = t;
 		if (first) {
 			fn = first->fn;
 			arg = first->arg;
 			first->due = UINT64_MAX;
+			first->round = l->round;
 		}
 		lock_drop(&l->lock);
 		if (!fn)
@@ -408,14 +412,13 @@ static int wait_ms(struct loop *l, int timeout_ms)
 
 	if (always_ready(l))
 		return 0;
-	if (l->clock->is_virtual) /* virtual time does not pass while we wait */
-		return timeout_ms;
 	due = loop_next_due(l);
 	now = clock_now(l->clock);
-	if (due == UINT64_MAX)
-		return timeout_ms;
 	if (due <= now)
 		return 0;
+	/* Virtual time does not pass while we wait. */
+	if (due == UINT64_MAX || l->clock->is_virtual)
+		return timeout_ms;
 	ms = (due - now + 999999) / 1000000;
 	if (timeout_ms >= 0 && ms > (uint64_t)timeout_ms)
 		return timeout_ms;

@@ -47,6 +47,7 @@ struct loop_timer {
 	loop_fn *fn;
 	void *arg;
 	uint64_t due;           /* clock ns; UINT64_MAX: off */
+	uint64_t round;         /* of the loop, in which it fired last */
 	struct loop_timer *next;
 };
 /* Embedded in the caller's struct; registered until loop_timer_fini. */

@@ -94,6 +94,31 @@ static void virtual_timers_fire_in_order_when_time_is_set(void)
 	loop_destroy(l);
 }
 
+static void again(void *arg)
+{
+	struct loop_timer *t = arg;
+
+	if (++calls < 1000)
+		loop_timer_set(t, 0);
+}
+
+static void a_timer_set_to_the_past_fires_once_a_round(void)
+{
+	struct loop_timer a;
+
+	for (int is_virtual = 0; is_virtual < 2; is_virtual++) {
+		setup(is_virtual);
+		loop_timer_init(&a, l, again, &a);
+		loop_timer_set(&a, 0);
+		for (int i = 1; i <= 3; i++) {
+			CHECK(loop_step(l, -1)); /* and does not wait for it */
+			CHECK_EQ(calls, i);
+		}
+		loop_timer_fini(&a);
+		loop_destroy(l);
+	}
+}
+
 static void real_timers_wake_the_loop(void)
 {
 	struct loop_timer a;
@@ -249,6 +274,8 @@ static void a_seeded_stream_repeats_and_continues(void)
 TEST_MAIN({ "a_self_posting_call_runs_once_a_round", a_self_posting_call_runs_once_a_round },
 	  { "calls_posted_by_another_thread_all_run", calls_posted_by_another_thread_all_run },
 	  { "virtual_timers_fire_in_order_when_time_is_set", virtual_timers_fire_in_order_when_time_is_set },
+	  { "a_timer_set_to_the_past_fires_once_a_round",
+	    a_timer_set_to_the_past_fires_once_a_round },
 	  { "real_timers_wake_the_loop", real_timers_wake_the_loop },
 	  { "muted_descriptors_stay_silent", muted_descriptors_stay_silent },
 	  { "a_regular_file_is_always_ready", a_regular_file_is_always_ready },
