@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "base/alloc.h"
 #include "base/bits.h"
@@ -30,6 +31,11 @@
 #include "host/net_user_spec.h"
 
 struct user;
+
+/* Sockets that frames of the guest may open: SOCKETS_MAX, and half of the
+ * descriptors that the process may have.  libslirp knows no bound itself; a
+ * socket costs up to 256 KiB of buffers. */
+enum { SOCKETS_MAX = 4096, FRESH_MAX = 64 };
 
 /* One descriptor of libslirp's. */
 struct watch {
@@ -51,6 +57,8 @@ struct user {
 	Slirp *slirp;
 	struct watch **watch;   /* by descriptor; NULL: not libslirp's */
 	int nwatch;
+	unsigned live, live_max; /* watches that there are, and may be */
+	unsigned fresh;         /* frames that may have opened more since fill */
 	struct loop_timer timeout;
 	bool posted;            /* user_round will run */
 	atomic_bool poked;
@@ -130,6 +138,7 @@ static struct watch *watch_create(struct user *u, int fd)
 		return NULL;
 	}
 	u->watch[fd] = w;
+	u->live++;
 	return w;
 }
 
@@ -142,6 +151,7 @@ static void watch_drop(struct user *u, int fd)
 	loop_fd_remove(w->lfd);
 	base_free(w);
 	u->watch[fd] = NULL;
+	u->live--;
 }
 
 /* fill: libslirp names a descriptor and remembers the index that it gets,
@@ -174,6 +184,7 @@ static void user_fill(struct user *u)
 		if (u->watch[i])
 			u->watch[i]->want = 0;
 	slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
+	u->fresh = 0;
 	for (int i = 0; i < u->nwatch; i++)
 		if (u->watch[i])
 			loop_fd_events(u->watch[i]->lfd, held ? 0 : u->watch[i]->want);
@@ -203,12 +214,46 @@ static void user_timeout(void *arg)
 
 /* ---- frames -------------------------------------------------------------------- */
 
+/* A new TCP connection, a datagram or an echo request, or a piece of IP that
+ * may hide one of them. */
+static bool may_open(const uint8_t *f, size_t len)
+{
+	unsigned type, proto;
+	size_t l4;
+
+	if (len < 14 + 20)
+		return false;
+	type = ld_be16(f + 12);
+	if (type == 0x0800 && ld_be16(f + 20) & 0x3fff)
+		return true;
+	if (type != 0x0800 && type != 0x86dd)
+		return false;
+	proto = type == 0x0800 ? f[23] : f[20];
+	l4 = type == 0x0800 ? 14 + 4u * (f[14] & 15) : 14 + 40;
+	if (proto == IPPROTO_TCP) /* SYN without ACK */
+		return l4 + 14 <= len && (f[l4 + 13] & 0x12) == 0x02;
+	return proto == IPPROTO_UDP || proto == IPPROTO_ICMP;
+}
+
+/* Whether the guest has sockets enough.  New ones are counted by fill. */
+static bool is_full(struct user *u)
+{
+	if (++u->fresh >= FRESH_MAX)
+		user_fill(u);
+	return u->live >= u->live_max;
+}
+
 static void user_send(struct net *n, const void *frame, size_t len)
 {
 	struct user *u = of(n);
 
 	if (len > NET_FRAME_MAX)
 		return;
+	if (may_open(frame, len) && is_full(u)) {
+		log_trace(NET, "user: %u sockets are open; frame dropped", u->live);
+		want_round(u); /* it closes what is idle */
+		return;
+	}
 	slirp_input(u->slirp, frame, (int)len);
 	want_round(u);
 }
@@ -341,6 +386,15 @@ static void user_destroy(struct net *n)
 
 static const struct net_ops user_ops = { .send = user_send, .destroy = user_destroy };
 
+static unsigned socket_bound(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl))
+		rl.rlim_cur = 1024;
+	return (unsigned)MIN((rlim_t)SOCKETS_MAX, rl.rlim_cur / 2);
+}
+
 static Slirp *slirp_start(struct user *u, const struct net_user_spec *spec)
 {
 	SlirpConfig c = {
@@ -398,6 +452,7 @@ struct net *net_user_create(struct loop *l, const char *text, struct err *e)
 	}
 	u->net = (struct net){ .ops = &user_ops, .poke = user_poke, .takes_large = true };
 	u->loop = l;
+	u->live_max = socket_bound();
 	net__queue_init(&u->queue);
 	loop_timer_init(&u->timeout, l, user_timeout, u);
 	u->slirp = slirp_start(u, &spec);

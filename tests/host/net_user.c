@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -530,6 +531,42 @@ static void hostile_frames(void)
 	guest_close();
 }
 
+static unsigned descriptors(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 4096; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* A guest that opens sockets without end leaves the host its descriptors, and
+ * its established connections go on. */
+static void sockets_are_bounded(void)
+{
+	struct rlimit was, few = { 256, 256 };
+	unsigned before;
+
+	CHECK(!getrlimit(RLIMIT_NOFILE, &was));
+	few.rlim_max = was.rlim_max;
+	CHECK(!setrlimit(RLIMIT_NOFILE, &few));
+	guest_open("user,loopback=yes");
+	arp_gateway();
+	before = descriptors();
+	for (unsigned i = 0; i < 1000; i++)
+		send_udp(GUEST_IP, (uint16_t)(2000 + i), GATEWAY_IP, 9, "x", 1);
+	CHECK(descriptors() - before <= 128 + 64);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct tcp t = { .port = (uint16_t)(2000 + i), .peer_port = 9, .seq = i };
+
+		send_tcp(&t, SYN, "", 0);
+	}
+	CHECK(descriptors() - before <= 128 + 64);
+	loop_step(g.loop, 0);
+	guest_close();
+	CHECK(!setrlimit(RLIMIT_NOFILE, &was));
+}
+
 static void refuse(const char *spec, const char *want)
 {
 	struct err e = { 0 };
@@ -627,5 +664,6 @@ TEST_MAIN({ "dhcp_gives_the_address", dhcp_gives_the_address },
 	  { "forwarded_port_reaches_the_guest", forwarded_port_reaches_the_guest },
 	  { "restricted_guest_is_alone", restricted_guest_is_alone },
 	  { "hostile_frames", hostile_frames },
+	  { "sockets_are_bounded", sockets_are_bounded },
 	  { "errors_name_the_place", errors_name_the_place },
 	  { "wire_in_memory", wire_in_memory })
