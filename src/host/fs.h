@@ -180,7 +180,7 @@ int host_fs_create_file(struct host_fs *fs, host_fs_node dir, const char *name,
 			uint32_t mode, unsigned flags, const struct host_fs_cred *c,
 			host_fs_node *out, struct host_fs_attr *attr, host_fs_handle *h);
 int host_fs_opendir(struct host_fs *fs, host_fs_node node, host_fs_handle *h);
-/* Returns -EBADF for a handle that is not open.  `owner`: see locks. */
+/* Returns -EBADF for a handle that is not open. */
 int host_fs_close(struct host_fs *fs, host_fs_handle h);
 
 /* Bytes moved or a negative errno; off is checked.  Short at end of file. */

@@ -738,6 +738,7 @@ TEST_MAIN(T(frames_go_out_off_the_hart), T(checksums_are_completed),
 	  T(tiny_segments_do_not_keep_the_loop), T(random_offloads_are_harmless), T(frames_come_in),
 	  T(large_frames_use_several_buffers_at_once),
 	  T(bursts_of_segments_become_one_frame), T(merging_changes_nothing),
-	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved), T(a_link_held_back_survives_a_load),
+	  T(small_rings_get_single_segments), T(a_waiting_frame_is_saved),
+	  T(a_link_held_back_survives_a_load),
 	  T(the_link_may_answer_from_inside_send),
 	  T(filters_do_what_the_driver_says), T(malformed_commands_are_refused), T(announcing))

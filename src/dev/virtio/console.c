@@ -122,8 +122,7 @@ static void console_notify(struct virtio *v, unsigned q)
 
 static bool runs(const struct console *c, unsigned q)
 {
-	return (c->v.status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK &&
-	       virtq_enabled(&c->v, q);
+	return virtio_running(&c->v) && virtq_enabled(&c->v, q);
 }
 
 static void console_ready(void *arg, bool in, bool out)

@@ -87,11 +87,6 @@ static unsigned header_len(const struct virtio *v)
 	return v->acked & (VIRTIO_F_VERSION_1 | NET_F_MRG_RXBUF) ? HDR_LEN : HDR_LEN_LEGACY;
 }
 
-static bool running(const struct virtio *v)
-{
-	return (v->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
-}
-
 /* ---- transmit ------------------------------------------------------------- */
 
 static void emit(void *arg, const void *frame, size_t len)
@@ -148,7 +143,7 @@ static void transmit(struct netdev *d)
 				  (unsigned long long)len);
 		lock_take(v->host->io);
 	}
-	if (d->sent >= TX_QUANTUM && running(v))
+	if (d->sent >= TX_QUANTUM && virtio_running(v))
 		virtio_again(v, TX);
 }
 
@@ -259,7 +254,7 @@ static void flush_later(void *arg)
 
 	lock_take(d->v.host->io);
 	d->flush_posted = false;
-	if (running(&d->v))
+	if (virtio_running(&d->v))
 		flush(d);
 	lock_drop(d->v.host->io);
 }
@@ -292,7 +287,8 @@ static void net_recv(void *arg, const void *frame, size_t len)
 	struct netdev *d = arg;
 
 	lock_take(d->v.host->io);
-	if (running(&d->v) && len >= ETH_HEADER && len <= VIRTIO__NET_FRAME && wanted(d, frame))
+	if (virtio_running(&d->v) && len >= ETH_HEADER && len <= VIRTIO__NET_FRAME &&
+	    wanted(d, frame))
 		receive(d, frame, len);
 	lock_drop(d->v.host->io);
 }
@@ -513,7 +509,7 @@ static const struct virtio_type net_type = {
 void virtio_net_announce(struct virtio *v)
 {
 	lock_take(v->host->io);
-	if (virtio_has(v, NET_F_GUEST_ANNOUNCE) && running(v)) {
+	if (virtio_has(v, NET_F_GUEST_ANNOUNCE) && virtio_running(v)) {
 		v->config[CFG_STATUS] |= STATUS_ANNOUNCE;
 		virtio_config_changed(v);
 	}
@@ -525,9 +521,9 @@ struct virtio *virtio_net_create(struct vm_host *h, const char *name, struct net
 {
 	static const uint16_t max[3] = { NET_QUEUE, NET_QUEUE, NET_CTRL_QUEUE };
 	const uint64_t features = NET_F_CSUM | NET_F_GUEST_CSUM | NET_F_MAC | NET_F_GUEST_TSO4 |
-		NET_F_GUEST_TSO6 | NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | NET_F_HOST_ECN | NET_F_MRG_RXBUF | NET_F_STATUS |
-		NET_F_CTRL_VQ | NET_F_CTRL_RX | NET_F_CTRL_RX_EXTRA | NET_F_GUEST_ANNOUNCE |
-		NET_F_CTRL_MAC_ADDR;
+		NET_F_GUEST_TSO6 | NET_F_HOST_TSO4 | NET_F_HOST_TSO6 | NET_F_HOST_ECN |
+		NET_F_MRG_RXBUF | NET_F_STATUS | NET_F_CTRL_VQ | NET_F_CTRL_RX |
+		NET_F_CTRL_RX_EXTRA | NET_F_GUEST_ANNOUNCE | NET_F_CTRL_MAC_ADDR;
 	struct netdev *d = base_zalloc(sizeof(*d));
 
 	if (!d) {

@@ -71,10 +71,7 @@ const uint8_t *virtq__indirect(struct virtio *v, struct virtq *vq,
 static struct virtq *usable(struct virtio *v, unsigned q)
 {
 	assert(q < v->nqueues);
-	if (!(v->status & VIRTIO_DRIVER_OK) || v->status & VIRTIO_NEEDS_RESET ||
-	    !v->queues[q].enabled)
-		return NULL;
-	return &v->queues[q];
+	return virtio_running(v) && v->queues[q].enabled ? &v->queues[q] : NULL;
 }
 
 /* Is a chain there?  If not, ask for a notification and look again: the

@@ -17,11 +17,6 @@
 #include "base/log.h"
 #include "dev/virtio/queue.h"
 
-static bool running(const struct virtio *v)
-{
-	return (v->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
-}
-
 /* ---- notifications ------------------------------------------------------ */
 
 void virtio_poll(struct virtio *v, unsigned q)
@@ -30,7 +25,7 @@ void virtio_poll(struct virtio *v, unsigned q)
 	bool spent;
 
 	assert(q < v->nqueues);
-	if (!running(v) || !vq->enabled)
+	if (!virtio_running(v) || !vq->enabled)
 		return;
 	vq->budget = vq->size;
 	vq->spent = false;
@@ -279,7 +274,7 @@ static void dev_load(struct vm_dev *d, struct ser_reader *r)
 	ser_close(r);
 	if (ser_error(r, NULL))
 		dev_reset(d); /* whatever was read is gone */
-	else if (running(v))
+	else if (virtio_running(v))
 		post(v);
 }
 

@@ -129,6 +129,11 @@ static inline bool virtio_has(const struct virtio *v, uint64_t feature)
 {
 	return (v->acked & feature) == feature;
 }
+/* The driver is done with set-up and the device is not broken. */
+static inline bool virtio_running(const struct virtio *v)
+{
+	return (v->status & (VIRTIO_DRIVER_OK | VIRTIO_NEEDS_RESET)) == VIRTIO_DRIVER_OK;
+}
 /* The device changed its configuration: bump generation, interrupt. */
 void virtio_config_changed(struct virtio *v);
 /* The driver broke the protocol: NEEDS_RESET, interrupt, queues stop. */
