@@ -80,12 +80,24 @@ static void write_mip(struct riscv_hart *h, uint64_t v, uint64_t mask)
 	h->check = true;
 }
 
-static void write_satp(struct riscv_hart *h, uint64_t v)
+/* Bare, Sv39, Sv48, Sv57 */
+static bool satp_legal(uint64_t v)
 {
 	unsigned mode = (unsigned)(v >> 60);
 
+	return !mode || (mode >= 8 && mode <= 10);
+}
+
+/* CBIE 10 is reserved (CMO 2.6.1.4): cbo.inval stays off. */
+static uint64_t legal_envcfg(uint64_t v, uint64_t mask)
+{
+	return v & mask & ~((v & ENVCFG_CBIE) == BIT(5) ? ENVCFG_CBIE : 0);
+}
+
+static void write_satp(struct riscv_hart *h, uint64_t v)
+{
 	/* An unsupported mode: the whole write has no effect (Priv. spec 10.1.11). */
-	if (v == h->satp || (mode != 0 && (mode < 8 || mode > 10)))
+	if (v == h->satp || !satp_legal(v))
 		return;
 	h->satp = v;
 	riscv__tlb_flush(h);
@@ -237,7 +249,7 @@ static bool write_supervisor(struct riscv_hart *h, unsigned csr, uint64_t v)
 		return true;
 	case 0x105: write_tvec(&h->stvec, v); return true;
 	case 0x106: h->scounteren = v & 0xffffffff; return true;
-	case 0x10a: h->senvcfg = v & SENVCFG_MASK; return true;
+	case 0x10a: h->senvcfg = legal_envcfg(v, SENVCFG_MASK); return true;
 	case 0x140: h->sscratch = v; return true;
 	case 0x141: h->sepc = legal_epc(v); return true;
 	case 0x142: h->scause = v; return true;
@@ -264,7 +276,7 @@ static bool write_machine(struct riscv_hart *h, unsigned csr, uint64_t v)
 			riscv__tlb_flush(h);
 			riscv__code_flush_map(h);
 		}
-		h->menvcfg = v & MENVCFG_MASK;
+		h->menvcfg = legal_envcfg(v, MENVCFG_MASK);
 		h->check = true;
 		return true;
 	case 0x320: h->mcountinhibit = 0; return true;
@@ -311,5 +323,19 @@ bool riscv__csr_op(struct riscv_hart *h, unsigned csr, uint64_t operand,
 	if (csr == 0x344)
 		base = (base & ~IP_SEIP) | (h->mip & IP_SEIP);
 	v = op == CSR_SWAP ? operand : op == CSR_SET ? base | operand : base & ~operand;
-	return riscv__imsic_modify(h, csr, operand, op) || riscv__csr_write(h, csr, v);
+	return riscv__imsic_modify(h, csr, *old, operand, op) || riscv__csr_write(h, csr, v);
+}
+
+bool riscv__csrs_legal(const struct riscv_hart *h)
+{
+	uint64_t beyond = (h->mstatus & ~(MSTATUS_MASK & ~MSTATUS_FS)) |
+			  (h->medeleg & ~MEDELEG_MASK) | (h->mideleg & ~S_IRQS) |
+			  (h->mie & ~M_IRQS) | (h->mip & ~S_IRQS) |
+			  (h->menvcfg & ~MENVCFG_MASK) | (h->senvcfg & ~SENVCFG_MASK) |
+			  (h->mcounteren >> 32) | (h->scounteren >> 32) |
+			  ((h->mtvec | h->stvec) & 2) | ((h->mepc | h->sepc) & 1);
+
+	for (unsigned i = 0; i < PMP_COUNT; i++)
+		beyond |= h->pmpaddr[i] >> 54 | (h->pmp[i].cfg & 0x60);
+	return !beyond && bits(h->mstatus, 12, 11) != 2 && satp_legal(h->satp);
 }

@@ -66,7 +66,7 @@ void riscv_hart_reset(struct riscv_hart *h, uint64_t pc, uint64_t a1)
 	h->res_host = 0;
 	h->waiting = false;
 	h->priv = PRIV_M;
-	h->pc = pc;
+	riscv_set_pc(h, pc); /* even: an odd one looks like an empty cache entry */
 	h->x[10] = h->cfg.id;
 	h->x[11] = a1;
 	if (h->imsic)
@@ -410,8 +410,7 @@ void riscv_hart_load(struct riscv_hart *h, struct ser_reader *r)
 		h->pmp[i].cfg = ser_get_u8(r);
 	}
 	ser_check(r, h->fs < 4 && h->frm < 8 && h->fflags < 32 && h->priv < 4 && h->priv != 2 &&
-		     bits(h->mstatus, 12, 11) != 2 && !(h->pc & 1) && h->satp >> 60 <= 10 &&
-		     (h->satp >> 60 == 0 || h->satp >> 60 >= 8), "hart state out of range");
+		     !(h->pc & 1) && riscv__csrs_legal(h), "hart state out of range");
 	if (ser_get_u8(r)) {
 		if (ser_check(r, h->imsic != NULL, "an IMSIC that this machine lacks"))
 			riscv__imsic_load(h, r);

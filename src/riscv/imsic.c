@@ -204,9 +204,10 @@ bool riscv__imsic_csr_write(struct riscv_hart *h, unsigned csr, uint64_t v)
 	}
 }
 
-/* A write to *topei claims what it reads.  Pending bits are changed where
- * they are: a message may arrive between the read and the write. */
-bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t operand,
+/* A write to *topei claims what was read, not what is on top by now: a message
+ * may have arrived since.  Pending bits are changed where they are for the
+ * same reason. */
+bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t old, uint64_t operand,
 			 enum riscv_csr_op op)
 {
 	struct file *f;
@@ -216,7 +217,7 @@ bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t operand,
 		return false;
 	f = file_of(h, csr);
 	if (csr == CSR_STOPEI || csr == CSR_MTOPEI) {
-		unsigned id = top(f);
+		unsigned id = (unsigned)(old >> 16);
 
 		if (id)
 			__atomic_fetch_and(&f->pending[id / 64], ~BIT(id % 64), __ATOMIC_ACQ_REL);

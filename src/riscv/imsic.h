@@ -12,9 +12,9 @@
 uint64_t riscv__imsic_lines(struct riscv_hart *h);
 bool riscv__imsic_csr_read(struct riscv_hart *h, unsigned csr, uint64_t *v);
 bool riscv__imsic_csr_write(struct riscv_hart *h, unsigned csr, uint64_t v);
-/* The write of a CSR instruction where it is more than a write of the new
- * value; false: it is not. */
-bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t operand,
+/* The write of a CSR instruction that has read `old`, where it is more than a
+ * write of the new value; false: it is not. */
+bool riscv__imsic_modify(struct riscv_hart *h, unsigned csr, uint64_t old, uint64_t operand,
 			 enum riscv_csr_op op);
 int riscv__imsic_create(struct riscv_hart *h, struct err *e);
 void riscv__imsic_destroy(struct riscv_hart *h);

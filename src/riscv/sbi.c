@@ -142,7 +142,7 @@ static int suspend_call(struct call *c)
 	if (type != 0 && (uint32_t)type != 0x80000000u)
 		return type > UINT32_MAX || (uint32_t)type << 1 < 0x20000000u
 			? SBI_ERR_INVALID_PARAM : SBI_ERR_NOT_SUPPORTED;
-	if (!retentive && !o->is_ram(o->ctx, c->a[1], 4))
+	if (!retentive && (c->a[1] & 1 || !o->is_ram(o->ctx, c->a[1], 2)))
 		return SBI_ERR_INVALID_ADDRESS;
 	o->hart_suspend(o->ctx, c->self, retentive, c->a[1], c->a[2]);
 	if (!retentive)

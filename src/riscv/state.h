@@ -270,6 +270,8 @@ bool riscv__csr_read(struct riscv_hart *h, unsigned csr, uint64_t *v);
 bool riscv__csr_write(struct riscv_hart *h, unsigned csr, uint64_t v);
 /* Privilege and read-only check of the number alone. */
 bool riscv__csr_allowed(struct riscv_hart *h, unsigned csr, bool write);
+/* Whether every CSR holds what a write could have left there. */
+bool riscv__csrs_legal(const struct riscv_hart *h);
 uint64_t riscv__mip(struct riscv_hart *h);
 uint64_t riscv__mstatus(const struct riscv_hart *h);
 
