@@ -328,7 +328,7 @@ void riscv__code_decode_run(struct riscv_hart *h, const struct op *start, uint64
 	/* What follows: a slot with a run of its own continues this one. */
 	left = ended ? 0 : p->op[i].left;
 	if (!ended && p->op[i].fn == riscv__op_decode)
-		p->op[i].fn = riscv__op_cross; /* RUN_MAX */
+		p->op[i].fn = has_break(h, 2 * i) ? riscv__op_break : riscv__op_cross; /* RUN_MAX */
 	if (left + n > RUN_MAX) {
 		p->op[slots[n - 1]].fn = riscv__op_cross;
 		p->op[slots[n - 1]].left = 0;
