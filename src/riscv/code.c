@@ -36,32 +36,6 @@ void riscv__code_fini(struct riscv_hart *h)
 	riscv_decoder_destroy(h->dec);
 }
 
-void riscv__code_flush_map(struct riscv_hart *h)
-{
-	for (unsigned c = 0; c < XCTX_COUNT; c++) {
-		for (unsigned i = 0; i < JC_SIZE; i++)
-			h->jcs[c][i].pc = 1;
-		for (unsigned i = 0; i < XTLB_SIZE; i++)
-			h->xtlbs[c][i].va = 1;
-	}
-	memset(h->xleaf, 0, sizeof(h->xleaf));
-}
-
-/* See riscv__tlb_flush_page(). */
-void riscv__code_flush_map_page(struct riscv_hart *h, uint64_t va)
-{
-	for (unsigned c = 0; c < XCTX_COUNT; c++) {
-		unsigned shift = MEM_PAGE_SHIFT + 9 * h->xleaf[c];
-
-		for (unsigned i = 0; i < JC_SIZE; i++)
-			if ((h->jcs[c][i].pc ^ va) >> shift == 0)
-				h->jcs[c][i].pc = 1;
-		for (unsigned i = 0; i < XTLB_SIZE; i++)
-			if ((h->xtlbs[c][i].va ^ va) >> shift == 0)
-				h->xtlbs[c][i].va = 1;
-	}
-}
-
 static void page_clear(struct code_page *p)
 {
 	for (unsigned i = 0; i < PAGE_SLOTS; i++)
@@ -74,12 +48,6 @@ void riscv__code_flush_all(struct riscv_hart *h)
 {
 	for (unsigned i = 0; i < h->page_count; i++)
 		page_clear(h->pages[i]);
-	riscv__code_flush_map(h);
-}
-
-void riscv__code_fence(struct riscv_hart *h)
-{
-	h->epoch++;
 	riscv__code_flush_map(h);
 }
 
@@ -141,8 +109,19 @@ static struct code_page *page_get(struct riscv_hart *h)
 		p->used = false;
 	}
 	unhash(h, p);
-	riscv__code_flush_map(h);
+	riscv__view_drop(h, p);
 	return p;
+}
+
+/* Before a page is entered. */
+static void page_verify(struct riscv_hart *h, struct code_page *p)
+{
+	p->used = true;
+	if (p->epoch == h->epoch)
+		return;
+	p->epoch = h->epoch;
+	if (copy_page(p))
+		page_clear(p);
 }
 
 static struct code_page *page_find(struct riscv_hart *h, uint64_t gpa)
@@ -153,12 +132,7 @@ static struct code_page *page_find(struct riscv_hart *h, uint64_t gpa)
 	while (p && p->gpa != gpa)
 		p = p->hash_next;
 	if (p) {
-		if (p->epoch != h->epoch) {
-			p->epoch = h->epoch;
-			if (copy_page(p))
-				page_clear(p);
-		}
-		p->used = true;
+		page_verify(h, p);
 		return p;
 	}
 	ram = riscv__ram(h, gpa);
@@ -184,14 +158,15 @@ static struct code_page *page_find(struct riscv_hart *h, uint64_t gpa)
 static struct code_page *page_at(struct riscv_hart *h, uint64_t va, bool *single)
 {
 	uint64_t page = va & ~(uint64_t)(MEM_PAGE - 1), gpa;
-	struct xtlb_entry *e = &h->xtlb[va >> MEM_PAGE_SHIFT & (XTLB_SIZE - 1)];
+	struct xtlb_entry *e = &h->view->xtlbs[h->xctx][va >> MEM_PAGE_SHIFT & (XTLB_SIZE - 1)];
+	uint8_t *leaf = &h->view->xleaf[h->xctx][va >> 63], level;
 	struct code_page *p;
-	uint8_t level;
-	unsigned x;
 	bool whole;
 
-	if (e->va == page)
+	if (e->va == page) {
+		page_verify(h, e->page);
 		return e->page;
+	}
 	*single = false;
 	if (!riscv__fetch_page(h, va, &gpa, &whole))
 		return NULL;
@@ -201,8 +176,7 @@ static struct code_page *page_at(struct riscv_hart *h, uint64_t va, bool *single
 		*single = true;
 		return NULL;
 	}
-	x = (unsigned)(h->xtlb - h->xtlbs[0]) / XTLB_SIZE;
-	h->xleaf[x] = MAX(h->xleaf[x], level);
+	*leaf = MAX(*leaf, level + 1);
 	*e = (struct xtlb_entry){ page, p };
 	return p;
 }
@@ -357,16 +331,21 @@ static bool fetch_half(struct riscv_hart *h, uint64_t va, uint16_t *v)
 bool riscv__code_single(struct riscv_hart *h)
 {
 	uint16_t low, high = 0;
-	struct riscv_decoded d;
+	struct single *s;
 
 	if (!fetch_half(h, h->pc, &low))
 		return false;
 	if ((low & 3) == 3 && !fetch_half(h, h->pc + 2, &high))
 		return false;
 	h->scratch_insn = low | (uint32_t)high << 16;
-	d = riscv_decode(h->dec, h->scratch_insn);
-	h->scratch[0] = make_op(&d, 0, true);
-	h->scratch[d.len / 2] = (struct op){ .fn = riscv__op_scratch_end };
+	s = &h->singles[h->scratch_insn * 0x9e3779b1u >> (32 - SINGLE_BITS)];
+	if (s->insn != h->scratch_insn || !s->op.fn) {
+		struct riscv_decoded d = riscv_decode(h->dec, h->scratch_insn);
+
+		*s = (struct single){ make_op(&d, 0, true), h->scratch_insn, d.len / 2 };
+	}
+	h->scratch[0] = s->op;
+	h->scratch[s->len] = (struct op){ .fn = riscv__op_scratch_end };
 	return true;
 }
 

@@ -100,9 +100,7 @@ static void write_satp(struct riscv_hart *h, uint64_t v)
 	if (v == h->satp || !satp_legal(v))
 		return;
 	h->satp = v;
-	riscv__tlb_flush(h);
-	riscv__code_flush_map(h);
-	h->check = true;
+	riscv__view_switch(h);
 }
 
 static uint64_t legal_epc(uint64_t v)

@@ -28,6 +28,7 @@ struct riscv_hart *riscv_hart_create(const struct riscv_config *c, struct err *e
 	}
 	h->cfg = *c;
 	h->mtimecmp = UINT64_MAX;
+	riscv__view_init(h);
 	if (!riscv__code_init(h) || (c->aia && riscv__imsic_create(h, e) < 0)) {
 		err_set(e, ENOMEM, "hart %u: out of memory", c->id);
 		riscv_hart_destroy(h);
@@ -72,7 +73,7 @@ void riscv_hart_reset(struct riscv_hart *h, uint64_t pc, uint64_t a1)
 	if (h->imsic)
 		riscv__imsic_reset(h);
 	riscv__pmp_update(h);
-	riscv__set_context(h);
+	riscv__view_switch(h);
 	riscv__code_fence(h);
 }
 
@@ -430,7 +431,7 @@ void riscv_hart_load(struct riscv_hart *h, struct ser_reader *r)
 		h->res_host = (uintptr_t)ram->host + (gpa - ram->base.a);
 	h->ram = NULL;
 	riscv__pmp_update(h);
-	riscv__set_context(h);
+	riscv__view_switch(h);
 	riscv__code_fence(h);
 	h->waiting = waiting;
 	h->check = check;
@@ -444,7 +445,7 @@ void riscv_hart_load(struct riscv_hart *h, struct ser_reader *r)
 	X("zifencei") X("zihintpause") X("zihpm") X("zawrs") X("zabha")        \
 	X("zacas") X("zfa") X("zfh") X("zfhmin") X("zca") X("zcb") X("zcd")    \
 	X("zba") X("zbb") X("zbc") X("zbs")
-#define SUPERVISOR(X) X("sstc") X("svadu") X("svinval") X("svnapot") X("svpbmt")
+#define SUPERVISOR(X) X("sstc") X("svadu") X("svinval") X("svnapot") X("svpbmt") X("svvptc")
 
 const char *riscv_isa_string(bool aia)
 {

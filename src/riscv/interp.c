@@ -105,8 +105,9 @@ void riscv__op_decode(OP_ARGS)
 
 void riscv__op_page_end(OP_ARGS)
 {
-	h->pc = PC;
-	TAIL(op_dispatch(h, op, n, t));
+	const uint64_t pc = PC;
+
+	ENTER_PC(pc);
 }
 
 /* An instruction that is executed alone: it crosses the page's end, or the
@@ -144,8 +145,9 @@ void riscv__op_break(OP_ARGS)
 
 void riscv__op_scratch_end(OP_ARGS)
 {
-	h->pc = PC;
-	TAIL(op_dispatch(h, op, n, t));
+	const uint64_t pc = PC;
+
+	ENTER_PC(pc);
 }
 
 /* ---- atomics ------------------------------------------------------------------- */

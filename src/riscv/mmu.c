@@ -45,56 +45,6 @@ static bool fail(struct riscv_hart *h, enum walk why, enum riscv_access acc, uin
 	return false;
 }
 
-void riscv__tlb_flush(struct riscv_hart *h)
-{
-	for (unsigned c = 0; c < CTX_COUNT; c++)
-		for (unsigned i = 0; i < TLB_SIZE; i++)
-			h->tlb[c].load[i].tag = h->tlb[c].store[i].tag = TLB_EMPTY;
-	memset(h->leaf, 0, sizeof(h->leaf));
-	h->fills = 0;
-}
-
-/* A leaf above level 0 stands here as entries of 4 KiB: all of them go that
- * might come from the leaf of va (Priv. spec 10.2.1, SFENCE.VMA). */
-void riscv__tlb_flush_page(struct riscv_hart *h, uint64_t va)
-{
-	for (unsigned c = 0; c < CTX_COUNT; c++) {
-		struct tlb *t = &h->tlb[c];
-		unsigned shift = MEM_PAGE_SHIFT + 9 * h->leaf[c];
-		unsigned i = va >> MEM_PAGE_SHIFT & (TLB_SIZE - 1);
-
-		if (!h->leaf[c]) {
-			t->load[i].tag = t->store[i].tag = TLB_EMPTY;
-			continue;
-		}
-		for (i = 0; i < TLB_SIZE; i++) {
-			if ((t->load[i].tag ^ va) >> shift == 0)
-				t->load[i].tag = TLB_EMPTY;
-			if ((t->store[i].tag ^ va) >> shift == 0)
-				t->store[i].tag = TLB_EMPTY;
-		}
-	}
-}
-
-void riscv__set_context(struct riscv_hart *h)
-{
-	unsigned priv = h->priv, x;
-
-	x = priv == PRIV_M ? XCTX_M : priv == PRIV_S ? XCTX_S : XCTX_U;
-	h->jc = h->jcs[x];
-	h->xtlb = h->xtlbs[x];
-	if (priv == PRIV_M && h->mstatus & MSTATUS_MPRV)
-		priv = (unsigned)bits(h->mstatus, 12, 11);
-	h->data_priv = (uint8_t)priv;
-	if (priv == PRIV_M)
-		h->cur_tlb = &h->tlb[CTX_M];
-	else if (priv == PRIV_U)
-		h->cur_tlb = &h->tlb[CTX_U];
-	else
-		h->cur_tlb = &h->tlb[h->mstatus & MSTATUS_SUM ? CTX_S_SUM : CTX_S];
-	h->check = true;
-}
-
 /* ---- the walk --------------------------------------------------------------- */
 
 struct walker {
@@ -243,6 +193,7 @@ static void fill(struct riscv_hart *h, uint64_t va, uint64_t gpa, const struct m
 {
 	struct tlb *t = h->cur_tlb;
 	uint64_t page = va & PAGE_MASK, gpage = gpa & PAGE_MASK;
+	uint8_t *leaf = &h->view->leaf[t - h->view->tlb][va >> 63];
 	struct tlb_entry *e;
 
 	if (!riscv__pmp_uniform(h, gpage))
@@ -252,7 +203,7 @@ static void fill(struct riscv_hart *h, uint64_t va, uint64_t gpa, const struct m
 	e = acc == ACC_STORE ? t->store : t->load;
 	e += va >> MEM_PAGE_SHIFT & (TLB_SIZE - 1);
 	e->tag = page;
-	h->leaf[t - h->tlb] = MAX(h->leaf[t - h->tlb], h->walk_level);
+	*leaf = MAX(*leaf, h->walk_level + 1);
 	e->addend = (uintptr_t)ram->host + (gpage - ram->base.a) - page;
 	if (acc == ACC_STORE)
 		mem_mark_dirty(h->cfg.mem, GPA(gpage), MEM_PAGE);

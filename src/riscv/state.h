@@ -95,6 +95,30 @@ struct xtlb_entry {
 };
 enum { CODE_HASH = 1024 };
 
+/* What was learned about one address space (view.c). */
+enum { VIEW_COUNT = 8 };
+struct view {
+	uint64_t satp;
+	uint64_t left;                  /* view_clock when it was left */
+	uint64_t epoch;                 /* FENCE.I epoch of the jump caches */
+	bool stale_data, stale_code;    /* to be flushed before use */
+	/* One more than the highest leaf among the entries of a context and a
+	 * half of the addresses, 0 for no entry: how far around an address
+	 * SFENCE.VMA has to look. */
+	uint8_t leaf[CTX_COUNT][2], xleaf[XCTX_COUNT][2];
+	struct jc_entry jcs[XCTX_COUNT][JC_SIZE];
+	struct xtlb_entry xtlbs[XCTX_COUNT][XTLB_SIZE];
+	struct tlb tlb[CTX_COUNT];
+};
+
+/* Instructions that were decoded alone, by their bits. */
+enum { SINGLE_BITS = 6 };
+struct single {
+	struct op op;                   /* fn NULL: empty */
+	uint32_t insn;
+	uint32_t len;                   /* slots */
+};
+
 struct pmp_entry {
 	uint64_t lo, hi;                /* [lo, hi): decoded; lo == hi: off */
 	uint8_t cfg;
@@ -157,7 +181,7 @@ struct riscv_hart {
 	/* Code. */
 	struct riscv_decoder *dec;
 	uint64_t epoch;
-	struct xtlb_entry *xtlb;        /* of the current exec context */
+	uint8_t xctx;                   /* the current exec context */
 	struct code_page *hash[CODE_HASH];
 	struct code_page **pages;       /* page_count of page_limit exist */
 	unsigned page_count, page_limit, hand;
@@ -169,12 +193,10 @@ struct riscv_hart {
 	const struct mem_ram *ram;      /* the region found last, or NULL */
 	unsigned fills;                 /* stress: flush after a few */
 	uint8_t walk_level;             /* level of the leaf of the last walk */
-	/* The highest leaf among the entries of a context since its last
-	 * flush: how far around an address SFENCE.VMA has to look. */
-	uint8_t leaf[CTX_COUNT], xleaf[XCTX_COUNT];
-	struct jc_entry jcs[XCTX_COUNT][JC_SIZE];
-	struct xtlb_entry xtlbs[XCTX_COUNT][XTLB_SIZE];
-	struct tlb tlb[CTX_COUNT];
+	struct view *view;              /* of satp */
+	uint64_t view_clock;
+	struct single singles[1 << SINGLE_BITS];
+	struct view views[VIEW_COUNT];
 };
 
 #define MSTATUS_SIE BIT(1)
@@ -222,12 +244,23 @@ bool riscv__fetch16(struct riscv_hart *h, uint64_t va, uint16_t *v);
 const struct mem_ram *riscv__ram(struct riscv_hart *h, uint64_t gpa);
 /* Walk for a fetch; *whole: every byte of the page may be executed. */
 bool riscv__fetch_page(struct riscv_hart *h, uint64_t va, uint64_t *gpa, bool *whole);
-void riscv__tlb_flush(struct riscv_hart *h);
-/* What SFENCE.VMA with an address asks for. */
-void riscv__tlb_flush_page(struct riscv_hart *h, uint64_t va);
-/* After a change of priv, mstatus, satp: choose the contexts. */
-void riscv__set_context(struct riscv_hart *h);
 bool riscv__debug_translate(struct riscv_hart *h, uint64_t va, uint64_t *gpa);
+
+/* ---- view.c ----------------------------------------------------------------- */
+void riscv__view_init(struct riscv_hart *h);
+/* Forget all translations for loads and stores. */
+void riscv__tlb_flush(struct riscv_hart *h);
+/* Forget pc -> slot. */
+void riscv__code_flush_map(struct riscv_hart *h);
+/* FENCE.I */
+void riscv__code_fence(struct riscv_hart *h);
+/* SFENCE.VMA of one address or all (NULL), of one ASID or all (NULL). */
+void riscv__flush_vma(struct riscv_hart *h, const uint64_t *va, const uint64_t *asid);
+void riscv__view_drop(struct riscv_hart *h, const struct code_page *p);
+/* After a change of satp. */
+void riscv__view_switch(struct riscv_hart *h);
+/* After a change of priv or mstatus: choose the contexts. */
+void riscv__set_context(struct riscv_hart *h);
 
 /* ---- pmp.c ------------------------------------------------------------------ */
 bool riscv__pmp_allows(const struct riscv_hart *h, uint64_t gpa, unsigned len,
@@ -245,13 +278,8 @@ op_fn riscv__op_decode, riscv__op_page_end, riscv__op_cross, riscv__op_break,
 	riscv__op_scratch_end;
 bool riscv__code_init(struct riscv_hart *h);
 void riscv__code_fini(struct riscv_hart *h);
-/* Forget pc -> slot (address spaces changed). */
-void riscv__code_flush_map(struct riscv_hart *h);
-void riscv__code_flush_map_page(struct riscv_hart *h, uint64_t va);
 /* Forget everything that was decoded. */
 void riscv__code_flush_all(struct riscv_hart *h);
-/* FENCE.I */
-void riscv__code_fence(struct riscv_hart *h);
 /* The slot for h->pc, or NULL: trap_cause set, or the page has to be
  * executed one by one (*single). */
 const struct op *riscv__code_enter(struct riscv_hart *h, bool *single);

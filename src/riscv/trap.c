@@ -211,16 +211,9 @@ bool riscv__sys_sfence_vma(struct riscv_hart *h, const struct op *op, unsigned l
 {
 	if (h->priv == PRIV_U || (h->priv == PRIV_S && h->mstatus & MSTATUS_TVM))
 		return illegal(h);
-	if (op->rs1) {
-		riscv__tlb_flush_page(h, h->x[op->rs1]);
-		riscv__code_flush_map_page(h, h->x[op->rs1]);
-		return done(h, len);
-	}
-	riscv__tlb_flush(h);
-	if (!op->rs2)
+	if (!op->rs1 && !op->rs2)
 		riscv__code_fence(h);
-	else
-		riscv__code_flush_map(h);
+	riscv__flush_vma(h, op->rs1 ? &h->x[op->rs1] : NULL, op->rs2 ? &h->x[op->rs2] : NULL);
 	return done(h, len);
 }
 
