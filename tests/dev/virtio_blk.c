@@ -92,6 +92,7 @@ static void refused_requests(void)
 	st_le32(p + 12, 1);
 	CHECK_EQ(blk_request(r, 0, B_DISCARD, 0, a, 16), B_UNSUPP); /* unmap is not for it */
 	CHECK_EQ(blk_request(r, 0, B_ZEROES, 0, a, 16), B_OK);
+	CHECK_EQ(blk_request(r, 0, B_ZEROES, 0, a, 32), B_IOERR); /* more than were offered */
 	st_le32(p + 12, 2);
 	CHECK_EQ(blk_request(r, 0, B_ZEROES, 0, a, 16), B_UNSUPP);
 	CHECK_EQ(r->s->writes + r->s->discards, 0);
@@ -292,6 +293,65 @@ static void reset_during_io(void)
 	}
 }
 
+/* A huge request, its segments all the same memory, does not hold up a reset
+ * until it is done. */
+static void reset_during_a_huge_transfer(void)
+{
+	enum { PARTS = 60, PART = 1 << 20 };
+
+	for (int out = 0; out < 2; out++) {
+		struct blk_rig *r = blk_rig_open(PARTS * PART, true, false, false);
+		struct buf b[PARTS + 2] = { { r->head, 16 } };
+		pthread_t t;
+
+		for (unsigned i = 1; i <= PARTS; i++)
+			b[i] = (struct buf){ FAKE_RAM, PART };
+		b[PARTS + 1] = (struct buf){ r->status, 1 };
+		drv_start(&r->d, B_F_ALL | VIRTIO_F_INDIRECT_DESC, 1, 16);
+		slow_hold(r->s, true);
+		blk_head(r, r->head, out ? B_OUT : B_IN, 0);
+		CHECK(ring_add(&r->d, 0, b, out ? PARTS + 1 : 1, PARTS + 2, true) >= 0);
+		notify(&r->d, 0);
+		slow_await(r->s);
+		pthread_create(&t, NULL, release_later, r->s);
+		set_reg(&r->d, R_STATUS, 0);
+		pthread_join(t, NULL);
+		CHECK(r->s->bytes <= 16 << 20);
+		/* The next request is not the one that was given up. */
+		drv_start(&r->d, B_F_ALL, 1, 16);
+		CHECK_EQ(blk_request(r, 0, B_OUT, 0, FAKE_RAM, 512), B_OK);
+		blk_rig_close(r);
+	}
+}
+
+static void a_huge_transfer_is_whole(void)
+{
+	enum { PARTS = 40, PART = 1 << 20 };
+	struct blk_rig *r = blk_rig_open(PARTS * PART, false, false, false);
+	struct buf b[PARTS + 2] = { { r->head, 16 } };
+	uint64_t a = heap(&r->d, 4096, 512);
+
+	for (unsigned i = 1; i <= PARTS; i++)
+		b[i] = (struct buf){ FAKE_RAM, PART };
+	b[PARTS + 1] = (struct buf){ r->status, 1 };
+	drv_start(&r->d, B_F_ALL | VIRTIO_F_INDIRECT_DESC, 1, 16);
+	pattern(r, a, 4096, 7);
+	blk_head(r, r->head, B_OUT, 0);
+	CHECK(ring_add(&r->d, 0, b, PARTS + 1, PARTS + 2, true) >= 0);
+	notify(&r->d, 0);
+	blk_wait(r, 0);
+	CHECK_EQ(*(uint8_t *)ram(&r->d, r->status, 1), B_OK);
+	for (unsigned i = 0; i < PARTS; i++) {
+		uint64_t sector = (i * (uint64_t)PART + (a - FAKE_RAM)) / 512;
+
+		memset(ram(&r->d, a, 4096), 0, 4096);
+		CHECK_EQ(blk_request(r, 0, B_IN, sector, a, 4096), B_OK);
+		for (unsigned k = 0; k < 4096; k++)
+			CHECK_EQ(((uint8_t *)ram(&r->d, a, 4096))[k], (uint8_t)(7 + k * 7));
+	}
+	blk_rig_close(r);
+}
+
 /* Drained: everything that was taken is back in the ring. */
 static void drain_finishes_what_was_taken(void)
 {
@@ -394,6 +454,8 @@ TEST_MAIN({ "every_request_type", every_request_type },
 	  { "writethrough_flushes_each_write", writethrough_flushes_each_write },
 	  { "one_interrupt_for_a_batch", one_interrupt_for_a_batch },
 	  { "reset_during_io", reset_during_io },
+	  { "reset_during_a_huge_transfer", reset_during_a_huge_transfer },
+	  { "a_huge_transfer_is_whole", a_huge_transfer_is_whole },
 	  { "drain_finishes_what_was_taken", drain_finishes_what_was_taken },
 	  { "queues_run_in_parallel", queues_run_in_parallel },
 	  { "state_survives_save_and_load", state_survives_save_and_load })

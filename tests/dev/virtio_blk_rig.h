@@ -31,6 +31,7 @@ struct slow_blk {
 	bool hold;              /* calls wait */
 	int waiting, fail;      /* errno of the next call */
 	unsigned reads, writes, flushes, discards, zeroes;
+	uint64_t bytes;         /* read and written */
 };
 
 static inline int slow_enter(struct blk *b, unsigned *count)
@@ -56,12 +57,21 @@ static inline int slow_enter(struct blk *b, unsigned *count)
 		int r_ = slow_enter(b, &SLOW(b)->counter);                  \
 		r_ ? r_ : SLOW(b)->mem->ops->name(SLOW(b)->mem, ##__VA_ARGS__); \
 	})
+static inline void slow_count(struct blk *b, const struct iovec *iov, int n)
+{
+	pthread_mutex_lock(&SLOW(b)->lock);
+	for (int i = 0; i < n; i++)
+		SLOW(b)->bytes += iov[i].iov_len;
+	pthread_mutex_unlock(&SLOW(b)->lock);
+}
 static inline int slow_readv(struct blk *b, const struct iovec *iov, int n, uint64_t off)
 {
+	slow_count(b, iov, n);
 	return SLOW_CALL(readv, reads, iov, n, off);
 }
 static inline int slow_writev(struct blk *b, const struct iovec *iov, int n, uint64_t off)
 {
+	slow_count(b, iov, n);
 	return SLOW_CALL(writev, writes, iov, n, off);
 }
 static inline int slow_flush(struct blk *b)

@@ -10,11 +10,14 @@
  * A request is in exactly one place: queued, running, done (all three under
  * the lane's lock) or back in the ring (under the io lock).  Reset frees what
  * is queued and done and waits for what runs, so that afterwards nothing
- * touches guest memory; running never needs the io lock that reset holds.
+ * touches guest memory; running never needs the io lock that reset holds.  A
+ * transfer may be 4 GiB (its segments overlap): it is done in pieces, and
+ * reset waits for one of them only.
  *
  * Memory: a request is the chain and REQUEST bytes; data is never copied.
  */
 #include <errno.h>
+#include <stdatomic.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -29,7 +32,8 @@ enum {
 	TURN = 64,              /* requests before other devices get the thread */
 	BATCH_NS = 100000,      /* a done request does not wait longer for others */
 	SERIAL_LEN = 20,
-	RANGE_SECTORS = 1 << 21, RANGE_SEGS = 32, /* discard, write zeroes */
+	PIECE = 16 << 20,       /* bytes of one call of the disk at most */
+	RANGE_SECTORS = 1 << 21, RANGE_SEGS = 32, ZERO_SEGS = 1, /* discard, write zeroes */
 };
 
 #define BLK_F_SEG_MAX      (1ull << 2)
@@ -79,6 +83,7 @@ struct lane {
 	pthread_cond_t rest;    /* nothing runs */
 	struct list queued, done;
 	struct request *running;
+	atomic_bool abort;      /* reset waits for what runs */
 	bool scheduled;         /* the job is with the worker */
 	struct iovec iov[VIRTIO_SEGS];
 };
@@ -166,15 +171,21 @@ static bool in_range(const struct blkdev *d, uint64_t sector, uint64_t n)
 static uint8_t do_transfer(struct lane *l, const struct request *r, bool in)
 {
 	struct blk *b = l->d->blk;
-	uint64_t len = in ? r->c->in_len - 1 : r->c->out_len - HEADER;
+	uint64_t len = in ? r->c->in_len - 1 : r->c->out_len - HEADER, part;
+	uint8_t status = S_OK;
 	int n;
 
 	if (len % 512 || !in_range(l->d, r->sector, len / 512) || (!in && b->readonly))
 		return S_IOERR;
-	n = virtq_iov(r->c, in, in ? 0 : HEADER, len, l->iov, VIRTIO_SEGS);
-	if (!n)
-		return S_OK;
-	return status_of((in ? b->ops->readv : b->ops->writev)(b, l->iov, n, r->sector * 512));
+	for (uint64_t done = 0; done < len && status == S_OK; done += part) {
+		if (atomic_load(&l->abort))
+			return S_IOERR; /* nobody will see it */
+		part = MIN(len - done, (uint64_t)PIECE);
+		n = virtq_iov(r->c, in, (in ? 0 : HEADER) + done, part, l->iov, VIRTIO_SEGS);
+		status = status_of((in ? b->ops->readv : b->ops->writev)
+				   (b, l->iov, n, r->sector * 512 + done));
+	}
+	return status;
 }
 
 static uint8_t do_range(struct blkdev *d, uint32_t type, const uint8_t *p)
@@ -194,18 +205,20 @@ static uint8_t do_range(struct blkdev *d, uint32_t type, const uint8_t *p)
 	return status_of(b->ops->write_zeroes(b, sector * 512, n * 512, flags & ZERO_UNMAP));
 }
 
-static uint8_t do_ranges(struct blkdev *d, const struct request *r)
+static uint8_t do_ranges(struct lane *l, const struct request *r)
 {
+	struct blkdev *d = l->d;
 	uint8_t range[RANGE_SEGS][RANGE];
 	uint64_t len = r->c->out_len - HEADER;
+	unsigned max = r->type == T_DISCARD ? RANGE_SEGS : ZERO_SEGS;
 	uint8_t status = S_OK;
 
 	if (!r->negotiated)
 		return S_UNSUPP;
-	if (!len || len % RANGE || len > sizeof(range) || d->blk->readonly)
+	if (!len || len % RANGE || len > max * RANGE || d->blk->readonly)
 		return S_IOERR;
 	virtq_read(r->c, HEADER, range, len);
-	for (uint64_t i = 0; i < len / RANGE && status == S_OK; i++)
+	for (uint64_t i = 0; i < len / RANGE && status == S_OK && !atomic_load(&l->abort); i++)
 		status = do_range(d, r->type, range[i]);
 	return status;
 }
@@ -228,7 +241,7 @@ static uint8_t request_do(struct lane *l, const struct request *r)
 	case T_FLUSH: return status_of(d->blk->ops->flush(d->blk));
 	case T_GET_ID: return do_get_id(d, r);
 	case T_DISCARD:
-	case T_WRITE_ZEROES: return do_ranges(d, r);
+	case T_WRITE_ZEROES: return do_ranges(l, r);
 	default: return S_UNSUPP;
 	}
 }
@@ -285,6 +298,7 @@ static unsigned run_batch(struct lane *l)
 
 	while (n < BATCH && (r = list_take(&l->queued))) {
 		l->running = r;
+		atomic_store(&l->abort, false);
 		lock_drop(&l->lock);
 		request_run(l, r);
 		lock_take(&l->lock);
@@ -421,8 +435,10 @@ static void lane_abort(struct lane *l, int q)
 {
 	lock_take(&l->lock);
 	list_drop(&l->queued, q);
-	while (l->running && (q < 0 || l->running->q == (unsigned)q))
+	while (l->running && (q < 0 || l->running->q == (unsigned)q)) {
+		atomic_store(&l->abort, true);
 		lock_wait(&l->lock, &l->rest);
+	}
 	list_drop(&l->done, q);
 	lock_drop(&l->lock);
 }
@@ -558,7 +574,7 @@ static void config_fill(struct blkdev *d)
 	st_le32(c + CFG_DISCARD_SEGS, RANGE_SEGS);
 	st_le32(c + CFG_DISCARD_ALIGN, 8);
 	st_le32(c + CFG_ZERO_SECTORS, RANGE_SECTORS);
-	st_le32(c + CFG_ZERO_SEGS, 1);
+	st_le32(c + CFG_ZERO_SEGS, ZERO_SEGS);
 	c[CFG_ZERO_UNMAP] = 1;
 }
 
