@@ -16,7 +16,7 @@ PKG_CONFIG ?= $(if $(CROSS),$(CROSS)-pkg-config,pkg-config)
 
 # Optional libraries: HAVE_<NAME> is defined for each that is found.
 LIBS_OPTIONAL := fdt:libfdt slirp:slirp zlib:zlib lzma:liblzma zstd:libzstd \
-	archive:libarchive curl:libcurl json:json-c seccomp:libseccomp cap:libcap
+	archive:libarchive json:json-c seccomp:libseccomp
 # Debian's libfdt has no .pc file and libslirp's asks for glib's: try them.
 have_pc   = $(shell $(PKG_CONFIG) --exists $(1) 2>/dev/null && echo y)
 hash     := \#

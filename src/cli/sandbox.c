@@ -183,6 +183,13 @@ static const unsigned long ioctls[] = {
 	0x1268 /* BLKSSZGET */,
 };
 
+/* An argument equals v in its low 32 bits, which is what the kernel uses of
+ * it; the library's macros leave a member out. */
+static struct scmp_arg_cmp arg_is(unsigned arg, uint32_t v)
+{
+	return (struct scmp_arg_cmp){ arg, SCMP_CMP_MASKED_EQ, 0xffffffff, v };
+}
+
 static int add_rules(scmp_filter_ctx f)
 {
 	int r = 0;
@@ -195,7 +202,7 @@ static int add_rules(scmp_filter_ctx f)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(ioctls) && !r; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				     SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)ioctls[i]));
+				     arg_is(1, (uint32_t)ioctls[i]));
 	/* Threads yes, processes no.  clone3 hides its flags in memory where
 	 * no filter can see them: the C library falls back to clone. */
 	if (!r)
@@ -207,14 +214,14 @@ static int add_rules(scmp_filter_ctx f)
 	/* A signal to ourselves only (abort, stop). */
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()));
+				     arg_is(0, (uint32_t)getpid()));
 	/* Naming threads is harmless; no other prctl is needed. */
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, PR_SET_NAME));
+				     arg_is(0, PR_SET_NAME));
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, PR_GET_NAME));
+				     arg_is(0, PR_GET_NAME));
 	return r;
 }
 
