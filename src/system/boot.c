@@ -53,7 +53,7 @@ static int open_image(struct system_image *im, const char *name, struct err *e)
 	im->name = name;
 	if (!name)
 		return 0;
-	im->fd = open(name, O_RDONLY | O_CLOEXEC);
+	im->fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe does not block */
 	return im->fd < 0 ? err_sys(e, "%s", name) : 0;
 }
 

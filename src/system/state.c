@@ -283,6 +283,7 @@ static void load_system(struct system *s, struct ser_reader *r)
 	t->round = ser_get_u64(r);
 	t->total = ser_get_u64(r);
 	ser_check(r, t->hart < s->ncpus, "no such hart");
+	ser_check(r, t->left <= SYSTEM_QUANTUM && t->used <= SYSTEM_QUANTUM, "no such turn");
 	load_harts(s, r);
 	ser_close(r);
 	if (r->err.code)

@@ -294,6 +294,7 @@ void system_resume(struct system *s)
 {
 	lock_take(&s->control);
 	s->want_pause = false;
+	pthread_cond_broadcast(&s->changed); /* who waits for the pause, waits no more */
 	lock_drop(&s->control);
 	loop_stop(s->host.loop);
 }
@@ -323,6 +324,8 @@ static bool follow_wish(struct system *s)
 		apply_pause(s);
 	else if (!want && paused)
 		apply_resume(s);
+	else if (!want && atomic_load(&s->halt))
+		system__harts_stop(s); /* a pause that was taken back: all start again */
 	return !want;
 }
 

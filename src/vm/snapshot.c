@@ -180,7 +180,7 @@ static int check_header(const char *path, const char *kind, const uint8_t *h, ui
 int snapshot_read(const char *path, const char *kind, uint8_t **buf, size_t *len,
 		  struct err *e)
 {
-	base_autofd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	base_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	base_auto uint8_t *p = NULL;
 	uint8_t h[HEADER];
 	struct stat st;

@@ -100,6 +100,40 @@ static void pauses(void)
 	}
 }
 
+static void *pause_thread(void *arg)
+{
+	system_pause(arg);
+	return NULL;
+}
+
+/* On the loop thread: somebody asks for a pause, and takes it back before the
+ * loop has seen it. */
+static void ask_and_take_back(void *arg)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, pause_thread, arg);
+	nap(20000);
+	system_resume(arg);
+	pthread_join(t, NULL);
+}
+
+static void a_pause_taken_back(void)
+{
+	pthread_t t = start(&r, 2, false);
+	uint64_t before;
+
+	CHECK(loop_post(system_loop(r.sys), ask_and_take_back, r.sys));
+	nap(60000);
+	before = counter(&r, 0);
+	for (int i = 0; i < 5000 && counter(&r, 0) == before; i++)
+		nap(1000);
+	CHECK(counter(&r, 0) != before);
+	system_stop(r.sys);
+	pthread_join(t, NULL);
+	bare_end(&r);
+}
+
 static void resets_under_load(void)
 {
 	pthread_t t = start(&r, 4, false);
@@ -212,6 +246,7 @@ static void other_machine(void)
 TEST_MAIN(
 	{ "a_running_machine_stops", stops },
 	{ "a_paused_machine_stands", pauses },
+	{ "a_pause_taken_back_leaves_it_running", a_pause_taken_back },
 	{ "resets_under_load", resets_under_load },
 	{ "saved_at_any_instruction_it_goes_on_the_same", save_anywhere },
 	{ "a_paused_machine_is_saved_and_goes_on", save_paused },
