@@ -89,15 +89,15 @@ deps:
 	$(Q)scripts/deps build
 run:
 	$(Q)scripts/deps build run
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)$(O)/doppel run linux
 check:
 	$(Q)scripts/deps build check
-	$(Q)$(MAKE) --no-print-directory all tests
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all tests
 	$(Q)tests/run -o $(O)
 bench:
 	$(Q)scripts/deps build bench
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)bench/run -o $(O)
 clean:
 	$(Q)rm -rf $(O)
