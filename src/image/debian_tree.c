@@ -127,7 +127,19 @@ int image_tree_copy(const char *from, const char *to, struct err *e)
 	return r ? err_wrap(e, "copying %s", from) : 0;
 }
 
-static int remove_below(int dir, const char *name, struct err *e);
+/* The folder `name` in `at` itself, never one that a link leads to; open, and
+ * with permissions of ours, whatever a guest has made them. */
+static int open_folder(int at, const char *name)
+{
+	base_autofd int path = openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char self[32];
+
+	if (path < 0)
+		return -1;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", path);
+	chmod(self, 0700);
+	return openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
 
 /*
  * Empty the folder `dir` (taken).  Depth is no concern of the stack: a
@@ -155,17 +167,21 @@ static int remove_contents(int dir, int top, unsigned depth, struct err *e)
 			r = err_sys(e, "%s", n);
 			break;
 		}
-		fchmodat(dirfd(d), n, 0700, 0);
+		fd = open_folder(dirfd(d), n);
+		if (fd < 0) {
+			r = err_sys(e, "%s", n);
+			break;
+		}
 		if (depth > DEPTH_MAX) {
 			char up[64];
 
 			snprintf(up, sizeof(up), ".deep.%lu", (unsigned long)ent->d_ino);
 			if (renameat(dirfd(d), n, top, up))
 				r = err_sys(e, "%s", n);
+			close(fd);
 			continue;
 		}
-		fd = openat(dirfd(d), n, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = fd < 0 ? err_sys(e, "%s", n) : remove_contents(fd, top, depth + 1, e);
+		r = remove_contents(fd, top, depth + 1, e);
 		if (!r && unlinkat(dirfd(d), n, AT_REMOVEDIR) && errno != ENOTEMPTY)
 			r = err_sys(e, "%s", n);
 	}
@@ -176,8 +192,7 @@ static int remove_contents(int dir, int top, unsigned depth, struct err *e)
 static int remove_below(int at, const char *name, struct err *e)
 {
 	for (;;) {
-		int r, fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		int top;
+		int r, top, fd = open_folder(at, name);
 
 		if (fd < 0)
 			return err_sys(e, "%s", name);
