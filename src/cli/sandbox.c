@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -145,7 +146,7 @@ static const char *const allowed[] = {
 	"gettid", "getpid", "getppid", "exit", "exit_group", "arch_prctl", "get_mempolicy",
 	/* signals */
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigtimedwait", "rt_sigsuspend",
-	"sigaltstack", "tgkill", "tkill", "signalfd4", "restart_syscall", "pause",
+	"sigaltstack", "signalfd4", "restart_syscall", "pause",
 	/* time */
 	"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time",
 	"timer_create", "timer_settime", "timer_delete", "timerfd_create", "timerfd_settime",
@@ -165,14 +166,17 @@ static const char *const allowed[] = {
 	"chdir", "fchdir", "fgetxattr", "fsetxattr", "flistxattr", "fremovexattr", "getxattr",
 	"setxattr", "listxattr", "removexattr", "lgetxattr", "lsetxattr", "llistxattr",
 	"lremovexattr", "fadvise64",
-	/* the user network */
-	"socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto",
-	"recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "shutdown", "getsockname",
-	"getpeername", "setsockopt", "getsockopt",
+	/* sockets that are open: consoles, taps (opening some: see add_rules) */
+	"socketpair", "sendto", "recvfrom", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg",
+	"shutdown", "getsockname", "getpeername", "setsockopt", "getsockopt",
 	/* who and how much */
 	"uname", "sysinfo", "getrusage", "times", "getuid", "geteuid", "getgid", "getegid",
-	"getresuid", "getresgid", "getrandom", "getrlimit", "prlimit64", "getcpu", "riscv_flush_icache",
+	"getresuid", "getresgid", "getrandom", "getrlimit", "getcpu", "riscv_flush_icache",
 };
+
+/* The user network's; AF_UNIX sockets lead to the host's services. */
+static const char *const network[] = { "connect", "bind", "listen", "accept", "accept4" };
+static const int families[] = { AF_INET, AF_INET6 };
 
 /* ioctl requests of terminals, files and tap; TIOCSTI, which types into
  * the caller's terminal, is not among them. */
@@ -190,16 +194,52 @@ static struct scmp_arg_cmp arg_is(unsigned arg, uint32_t v)
 	return (struct scmp_arg_cmp){ arg, SCMP_CMP_MASKED_EQ, 0xffffffff, v };
 }
 
-static int add_rules(scmp_filter_ctx f)
+static int allow(scmp_filter_ctx f, const char *const *names, size_t n)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(allowed) && !r; i++) {
-		int nr = seccomp_syscall_resolve_name(allowed[i]);
+	for (size_t i = 0; i < n && !r; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
 
 		if (nr != __NR_SCMP_ERROR)
 			r = seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0);
 	}
+	return r;
+}
+
+static int add_network(scmp_filter_ctx f)
+{
+	int r = allow(f, network, ARRAY_LEN(network));
+
+	for (size_t i = 0; i < ARRAY_LEN(families) && !r; i++)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)families[i]));
+	return r;
+}
+
+/* Calls that name a process: this one only. */
+static int add_own(scmp_filter_ctx f)
+{
+	int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
+				 SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()));
+
+	if (!r)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()));
+	if (!r)
+		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				     SCMP_A0_32(SCMP_CMP_EQ, 0));
+	return r;
+}
+
+static int add_rules(scmp_filter_ctx f, const struct sandbox *s)
+{
+	int r = allow(f, allowed, ARRAY_LEN(allowed));
+
+	if (!r)
+		r = add_own(f);
+	if (!r && s->nets)
+		r = add_network(f);
 	for (size_t i = 0; i < ARRAY_LEN(ioctls) && !r; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 				     arg_is(1, (uint32_t)ioctls[i]));
@@ -225,7 +265,7 @@ static int add_rules(scmp_filter_ctx f)
 	return r;
 }
 
-static int filter_calls(struct err *e)
+static int filter_calls(const struct sandbox *s, struct err *e)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int r = f ? 0 : -ENOMEM;
@@ -235,7 +275,7 @@ static int filter_calls(struct err *e)
 	if (!r)
 		seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree, where it is known */
 	if (!r)
-		r = add_rules(f);
+		r = add_rules(f, s);
 	if (!r)
 		r = seccomp_load(f);
 	seccomp_release(f);
@@ -254,7 +294,7 @@ int sandbox_enter(const struct sandbox *s, struct err *e)
 	r = drop_privileges(s->shares, e);
 #ifdef HAVE_SECCOMP
 	if (!r)
-		r = filter_calls(e);
+		r = filter_calls(s, e);
 #endif
 	return r;
 }

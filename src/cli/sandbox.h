@@ -15,6 +15,7 @@
 
 struct sandbox {
 	bool shares;    /* folders are shared: keep what file owners need */
+	bool nets;      /* there is a network: keep sockets */
 	bool off;       /* --no-sandbox */
 };
 
