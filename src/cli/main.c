@@ -46,6 +46,7 @@ int main(int argc, char **argv)
 	}
 	/* A reader of our output that goes away is a write error, not death. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* so is a file that may not grow */
 	if (!name) {
 		cli_help(1, argv);
 		return CLI_FAILED;

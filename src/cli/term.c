@@ -19,8 +19,9 @@ static bool term_is_tty;
 static volatile sig_atomic_t term_is_raw;
 
 /*
- * The process is about to die of a bug: give the terminal back, then die of
- * the same signal, so that a core dump and the exit status stay true.
+ * The process is about to die, of a bug, a limit or a signal that nobody
+ * sends to be answered: give the terminal back, then die of the same signal,
+ * so that a core dump and the exit status stay true.
  */
 static void on_crash(int sig)
 {
@@ -31,7 +32,10 @@ static void on_crash(int sig)
 
 static void catch_crashes(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS };
+	static const int signals[] = {
+		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP, SIGXCPU,
+		SIGALRM, SIGVTALRM, SIGPROF, SIGUSR2, SIGIO, SIGPWR, SIGSTKFLT,
+	};
 	static char stack[65536];
 	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction sa = { .sa_handler = on_crash,

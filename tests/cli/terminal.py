@@ -214,6 +214,8 @@ TESTS = [
     end_by(signal.SIGHUP, 128 + signal.SIGHUP),
     end_by(signal.SIGSEGV, -signal.SIGSEGV),
     end_by(signal.SIGABRT, -signal.SIGABRT),
+    end_by(signal.SIGUSR2, -signal.SIGUSR2),
+    end_by(signal.SIGXCPU, -signal.SIGXCPU),
     a_stop_gives_the_terminal_back_and_takes_it_again,
     a_stop_that_cannot_be_caught_ends_in_raw_mode_again,
     a_machine_that_cannot_start_leaves_the_terminal_alone,
