@@ -3,13 +3,16 @@
  * A run of stock Linux.  Its root is a private copy of the cached folder,
  * CACHE/run/NAME, served by virtio-fs; the guest's writes end with the run.
  * The copy is held by a lock, so that the next run can remove what a killed
- * one has left.
+ * one has left.  A run that was saved needs its root again: the link
+ * CACHE/run/.NAME leads to the snapshot, and the folder stays while that is
+ * there.
  */
 #include "cli/linux.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,24 +35,27 @@ struct linux_run {
 
 /* ---- the folder ---------------------------------------------------------------- */
 
-/* Remove the folders whose owner is gone. */
+/* Remove the folder `name` unless somebody has it, or a snapshot needs it. */
+static void sweep_one(const char *runs, int dir, const char *name)
+{
+	base_auto char *path = base_printf("%s/%s", runs, name);
+	base_auto char *link = base_printf("%s/.%s", runs, name);
+	base_autofd int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || !path || !link || !access(link, F_OK) || flock(fd, LOCK_EX | LOCK_NB))
+		return;
+	image_tree_remove(path, NULL);
+	unlink(link);
+}
+
 static void sweep(const char *runs)
 {
 	DIR *d = opendir(runs);
 	struct dirent *ent;
 
-	while (d && (ent = readdir(d))) {
-		int fd;
-		base_auto char *path = NULL;
-
-		if (ent->d_name[0] == '.' || !strcmp(ent->d_name, "lock"))
-			continue;
-		fd = openat(dirfd(d), ent->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		path = base_printf("%s/%s", runs, ent->d_name);
-		if (fd >= 0 && path && !flock(fd, LOCK_EX | LOCK_NB))
-			image_tree_remove(path, NULL);
-		base_close_fd(&fd);
-	}
+	while (d && (ent = readdir(d)))
+		if (ent->d_name[0] != '.' && strcmp(ent->d_name, "lock"))
+			sweep_one(runs, dirfd(d), ent->d_name);
 	if (d)
 		closedir(d);
 }
@@ -249,7 +255,7 @@ struct linux_run *linux_prepare(struct machine *m, char *const *command, struct 
 	image_debian_fini(&d);
 	if (!r)
 		return l;
-	linux_finish(l);
+	linux_finish(l, NULL);
 	return NULL;
 }
 
@@ -272,11 +278,22 @@ int linux_status(const struct linux_run *l, int status)
 	return end != text && v >= 0 && v <= 255 ? (int)v : 0;
 }
 
-void linux_finish(struct linux_run *l)
+/* Whether `snapshot` was written, and the folder is kept for it. */
+static bool keep_folder(const struct linux_run *l, const char *snapshot)
+{
+	const char *name = strrchr(l->dir, '/') + 1;
+	base_auto char *link = base_printf("%.*s.%s", (int)(name - l->dir), l->dir, name);
+	char whole[PATH_MAX];
+
+	return snapshot && link && realpath(snapshot, whole) &&
+	       !symlinkat(whole, AT_FDCWD, link);
+}
+
+void linux_finish(struct linux_run *l, const char *snapshot)
 {
 	if (!l)
 		return;
-	if (l->dir)
+	if (l->dir && !keep_folder(l, snapshot))
 		image_tree_remove(l->dir, NULL);
 	base_close_fd(&l->fd);
 	base_free(l->dir);

@@ -12,6 +12,8 @@ struct linux_run;
 struct linux_run *linux_prepare(struct machine *m, char *const *command, struct err *e);
 /* The command's exit status if it left one, else `status`. */
 int linux_status(const struct linux_run *l, int status);
-void linux_finish(struct linux_run *l); /* removes the folder; NULL is fine */
+/* Removes the folder unless `snapshot` (NULL: none) was written, which needs
+ * it; l may be NULL. */
+void linux_finish(struct linux_run *l, const char *snapshot);
 
 #endif

@@ -12,7 +12,9 @@
 static const struct cli_usage usage = {
 	.synopsis = "doppel restore [OPTIONS] FILE",
 	.about = "Go on from a machine saved by `doppel run --snapshot-at`, with the disks,\n"
-		 "shared folders and networks that it was saved with.",
+		 "shared folders and networks that it was saved with.  What is on disks and in\n"
+		 "folders is not in the file: a run of `linux` keeps its root folder in the\n"
+		 "cache as long as the file is there.",
 	.opts = machine_session_opts,
 	.examples = "doppel restore vm.snap\n"
 		    "doppel restore --stop-at 2000000000 --json vm.snap",

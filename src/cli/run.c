@@ -61,7 +61,7 @@ static int run_linux(struct machine *m, char *const *command, struct err *e)
 		return CLI_FAILED;
 	status = session_run(&m->session, &m->config, e);
 	status = linux_status(l, status);
-	linux_finish(l);
+	linux_finish(l, m->session.snapshot_file);
 	return status;
 }
 

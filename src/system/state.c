@@ -12,6 +12,8 @@
  * that the machine is of the same make before it changes anything.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -31,6 +33,14 @@ static void put_string(struct ser_writer *w, const char *v)
 		ser_blob(w, v, (uint32_t)strlen(v));
 }
 
+/* Whoever loads it may stand in another folder. */
+static void put_path(struct ser_writer *w, const char *v)
+{
+	char whole[PATH_MAX];
+
+	put_string(w, v && realpath(v, whole) ? whole : v);
+}
+
 static void save_config(const struct system *s, struct ser_writer *w)
 {
 	const struct system_config *c = &s->config;
@@ -44,13 +54,13 @@ static void save_config(const struct system *s, struct ser_writer *w)
 	ser_u8(w, c->no_reboot);
 	ser_u8(w, c->hvc != NULL);
 	ser_u64(w, c->seed);
-	put_string(w, c->kernel);
-	put_string(w, c->initrd);
-	put_string(w, c->firmware);
+	put_path(w, c->kernel);
+	put_path(w, c->initrd);
+	put_path(w, c->firmware);
 	put_string(w, c->append);
 	ser_u32(w, c->ndisks);
 	for (unsigned i = 0; i < c->ndisks; i++) {
-		put_string(w, c->disks[i].path);
+		put_path(w, c->disks[i].path);
 		put_string(w, c->disks[i].format);
 		put_string(w, c->disks[i].serial);
 		ser_u8(w, c->disks[i].readonly);
@@ -58,7 +68,7 @@ static void save_config(const struct system *s, struct ser_writer *w)
 	}
 	ser_u32(w, c->nshares);
 	for (unsigned i = 0; i < c->nshares; i++) {
-		put_string(w, c->shares[i].dir);
+		put_path(w, c->shares[i].dir);
 		put_string(w, c->shares[i].tag);
 		ser_u8(w, c->shares[i].readonly);
 		ser_u8(w, c->shares[i].bus);
