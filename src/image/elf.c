@@ -163,6 +163,8 @@ static bool find_in_table(const struct elf *f, const uint8_t *sh, const char *sy
 	return false;
 }
 
+/* A file has one symbol table (System V ABI, "Section Types"): one that says
+ * it has 65,535 of them does not keep us busy. */
 bool elf_symbol(const struct elf *f, const char *symbol, uint64_t *value)
 {
 	unsigned shnum = ld_le16(f->bytes + 60);
@@ -170,8 +172,8 @@ bool elf_symbol(const struct elf *f, const char *symbol, uint64_t *value)
 	for (unsigned i = 0; i < shnum; i++) {
 		const uint8_t *sh = section(f, i);
 
-		if (sh && ld_le32(sh + 4) == SHT_SYMTAB && find_in_table(f, sh, symbol, value))
-			return true;
+		if (sh && ld_le32(sh + 4) == SHT_SYMTAB)
+			return find_in_table(f, sh, symbol, value);
 	}
 	return false;
 }

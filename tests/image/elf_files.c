@@ -118,6 +118,9 @@ static void damaged_symbols_are_none(void)
 	make(), st_le32(p + 40, 9);
 	CHECK_EQ(parse(SIZE), 0);
 	CHECK(!elf_symbol(&elf, "tohost", &v));
+	make(), st_le32(file + SH + 4, 2); /* the first table is the only one */
+	CHECK_EQ(parse(SIZE), 0);
+	CHECK(!elf_symbol(&elf, "tohost", &v));
 	make(), st_le32(file + SYMTAB + 24, 0xfffffff0);
 	CHECK_EQ(parse(SIZE), 0);
 	CHECK(!elf_symbol(&elf, "tohost", &v));
