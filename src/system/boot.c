@@ -291,6 +291,7 @@ static void start_harts(struct boot *b)
 	for (unsigned i = 0; i < s->ncpus; i++) {
 		struct system_hart *h = &s->harts[i];
 
+		riscv_set_irq(h->cpu, 1, false); /* an IPI from before the reset */
 		riscv_hart_reset(h->cpu, b->entry, s->fdt_addr);
 		if (!s->sbi) {
 			riscv_set_x(h->cpu, 12, b->info);
