@@ -328,25 +328,37 @@ static bool fetch_half(struct riscv_hart *h, uint64_t va, uint16_t *v)
 	return single && riscv__fetch16(h, va, v);
 }
 
+static unsigned single_decode(struct riscv_hart *h, uint32_t insn)
+{
+	struct single *s = &h->singles[insn * 0x9e3779b1u >> (32 - SINGLE_BITS)];
+
+	if (s->insn != insn || !s->op.fn) {
+		struct riscv_decoded d = riscv_decode(h->dec, insn);
+
+		*s = (struct single){ make_op(&d, 0, true), insn, d.len / 2 };
+	}
+	h->scratch_insn = insn;
+	h->scratch[0] = s->op;
+	h->scratch[s->len] = (struct op){ .fn = riscv__op_scratch_end };
+	return s->len;
+}
+
 bool riscv__code_single(struct riscv_hart *h)
 {
 	uint16_t low, high = 0;
-	struct single *s;
 
 	if (!fetch_half(h, h->pc, &low))
 		return false;
 	if ((low & 3) == 3 && !fetch_half(h, h->pc + 2, &high))
 		return false;
-	h->scratch_insn = low | (uint32_t)high << 16;
-	s = &h->singles[h->scratch_insn * 0x9e3779b1u >> (32 - SINGLE_BITS)];
-	if (s->insn != h->scratch_insn || !s->op.fn) {
-		struct riscv_decoded d = riscv_decode(h->dec, h->scratch_insn);
-
-		*s = (struct single){ make_op(&d, 0, true), h->scratch_insn, d.len / 2 };
-	}
-	h->scratch[0] = s->op;
-	h->scratch[s->len] = (struct op){ .fn = riscv__op_scratch_end };
+	single_decode(h, low | (uint32_t)high << 16);
+	h->scratch_next = NULL;
 	return true;
+}
+
+void riscv__code_single_at(struct riscv_hart *h, const struct op *op)
+{
+	h->scratch_next = op + single_decode(h, riscv__code_raw(h, op, h->pc));
 }
 
 uint32_t riscv__code_raw(struct riscv_hart *h, const struct op *op, uint64_t pc)

@@ -117,6 +117,12 @@ void riscv__op_cross(OP_ARGS)
 	if (n <= 0)
 		TAIL(op_out(h, op, n, t));
 	h->pc = PC;
+	if ((h->pc & (MEM_PAGE - 1)) != MEM_PAGE - 2) {
+		riscv__code_single_at(h, op);
+		op = h->scratch;
+		h->pc_bias = h->pc - ((uintptr_t)op >> 3);
+		ENTER(op);
+	}
 	if (riscv__code_single(h)) {
 		op = h->scratch;
 		h->pc_bias = h->pc - ((uintptr_t)op >> 3);
@@ -147,6 +153,10 @@ void riscv__op_scratch_end(OP_ARGS)
 {
 	const uint64_t pc = PC;
 
+	if (h->scratch_next) {
+		h->pc_bias = pc - ((uintptr_t)h->scratch_next >> 3);
+		ENTER(h->scratch_next);
+	}
 	ENTER_PC(pc);
 }
 
@@ -286,26 +296,23 @@ static void __attribute__((noinline)) amo_cas_pair(struct riscv_hart *h, const s
 #undef PAIR
 #endif
 
-static const struct pair {
-	uint16_t first, second;
-	op_fn *fn[4];           /* first 4 bytes | second 4 bytes << 1 */
-} pairs[] = {
+op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4)
+{
+	(void)first4, (void)second4;
+	switch (first << 16 | second) {
 #ifdef PAIRS
 #define PAIR(a, b)                                                             \
-	{ INSN_##a, INSN_##b,                                                  \
-	  { pair_##a##2_##b##2, pair_##a##4_##b##2, pair_##a##2_##b##4, pair_##a##4_##b##4 } },
+	case INSN_##a << 16 | INSN_##b: {                                      \
+		static op_fn *const fn[] = { pair_##a##2_##b##2, pair_##a##4_##b##2, \
+					     pair_##a##2_##b##4, pair_##a##4_##b##4 }; \
+		return fn[first4 + 2 * second4];                               \
+	}
 #include "riscv/fuse.def"
 #undef PAIR
 #endif
-	{ INSN_illegal, INSN_illegal, { 0 } },
-};
-
-op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4)
-{
-	for (unsigned i = 0; i + 1 < ARRAY_LEN(pairs); i++)
-		if (pairs[i].first == first && pairs[i].second == second)
-			return pairs[i].fn[first4 + 2 * second4];
-	return NULL;
+	default:
+		return NULL;
+	}
 }
 
 op_fn *const riscv__handlers[INSN_COUNT][4] = {

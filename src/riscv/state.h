@@ -36,7 +36,7 @@ enum riscv_access { ACC_FETCH, ACC_LOAD, ACC_STORE };
  * it with the address whose low bits below the access size are kept, so that
  * a misaligned access misses.  host = addend + va.  Only RAM is here.
  */
-enum { TLB_BITS = 8, TLB_SIZE = 1 << TLB_BITS };
+enum { TLB_BITS = 9, TLB_SIZE = 1 << TLB_BITS };
 enum { TLB_EMPTY = 1 }; /* an odd tag matches no access */
 
 struct tlb_entry {
@@ -112,7 +112,7 @@ struct view {
 };
 
 /* Instructions that were decoded alone, by their bits. */
-enum { SINGLE_BITS = 6 };
+enum { SINGLE_BITS = 10 };
 struct single {
 	struct op op;                   /* fn NULL: empty */
 	uint32_t insn;
@@ -154,6 +154,7 @@ struct riscv_hart {
 	uint8_t trap_cause;
 	uint64_t trap_tval;
 	struct op scratch[4];           /* one instruction at a time */
+	const struct op *scratch_next;  /* the slot behind it, or NULL: by its pc */
 	uint32_t scratch_insn;
 
 	/* CSRs. */
@@ -284,8 +285,10 @@ void riscv__code_flush_all(struct riscv_hart *h);
  * executed one by one (*single). */
 const struct op *riscv__code_enter(struct riscv_hart *h, bool *single);
 void riscv__code_decode_run(struct riscv_hart *h, const struct op *op, uint64_t pc);
-/* Decode the one instruction at h->pc into h->scratch.  False: trapped. */
+/* Decode the one instruction at h->pc into h->scratch: wherever that is
+ * (false: trapped), or in slot op of a page, not crossing its end. */
 bool riscv__code_single(struct riscv_hart *h);
+void riscv__code_single_at(struct riscv_hart *h, const struct op *op);
 /* Raw bits of the instruction of `op`, which stands at pc (for tval). */
 uint32_t riscv__code_raw(struct riscv_hart *h, const struct op *op, uint64_t pc);
 
