@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doppel features: what this build has, and what it was built without. */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -94,6 +95,8 @@ int cli_features(int argc, char **argv)
 	char **rest;
 	int n, r = cli_opt_parse(&usage, &json, argc, argv, &n, &rest, &e);
 
+	if (!r && (n || rest))
+		r = err_set(&e, EINVAL, "features takes no operand");
 	if (r < 0)
 		return cli_fail(&e);
 	if (r)

@@ -125,6 +125,22 @@ static bool is_text(const struct head *h)
 	return true;
 }
 
+/* Files that somebody may name by mistake, and that are no raw code. */
+static bool is_document(const struct head *h)
+{
+	return has(h, 0, "\x89PNG", 4) || has(h, 0, "\xff\xd8\xff", 3) || has(h, 0, "GIF8", 4) ||
+	       has(h, 0, "%PDF", 4) || has(h, 0, "PK\3\4", 4) || has(h, 0, "\xfd" "7zXZ", 5) ||
+	       has(h, 0, "\x28\xb5\x2f\xfd", 4) || has(h, 0, "BZh", 3) ||
+	       has(h, 0, "!<arch>", 7) || has(h, 257, "ustar", 5) || has(h, 0, "070701", 6) ||
+	       has(h, 0, "\xd0\x0d\xfe\xed", 4);
+}
+
+/* Two zero bytes are an illegal instruction for ever (Unprivileged ISA, 1.5). */
+static bool is_no_code(const struct head *h)
+{
+	return has(h, 0, "\0\0", 2);
+}
+
 static bool is_short(const struct head *h)
 {
 	return h->len < 4;
@@ -153,6 +169,8 @@ static const struct {
 	{ is_wasm, 0, "a WebAssembly module: not supported in this version" },
 	{ is_disk, 0, "a disk image: give it with --disk, and what boots it with --kernel "
 		      "or --firmware" },
+	{ is_document, 0, "a picture, a document or an archive, not a program" },
+	{ is_no_code, 0, "not a program: begins with zeros, which are no instruction" },
 	{ is_text, 0, "a text file, not a program" },
 	{ is_anything, KIND_FIRMWARE, NULL },
 };

@@ -18,14 +18,17 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "cli/cli.h"
 #include "cli/term.h"
 #include "image/debian.h"
 
 #define ROOT_TAG "doppel.root"
+#define MEMORY_MIN (128u << 20) /* 64M: it dies before it has a console */
 
 struct linux_run {
 	char *dir;      /* the root folder */
@@ -112,16 +115,43 @@ static void quote(FILE *f, const char *word)
 	fputs("' ", f);
 }
 
+/*
+ * The command's standard input, where the host's is a file: a copy.  (A serial
+ * line has no end of file, and drops what comes before the guest listens.)
+ */
+static int copy_stdin(struct linux_run *l, bool *copied, struct err *e)
+{
+	base_autofd int fd = -1;
+	char buf[16384];
+	struct stat st;
+	ssize_t n;
+
+	*copied = !fstat(0, &st) && (S_ISREG(st.st_mode) ||
+				     (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)));
+	if (!*copied)
+		return 0;
+	fd = openat(l->fd, "etc/doppel/stdin", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_sys(e, "%s/etc/doppel/stdin", l->dir);
+	while ((n = read(0, buf, sizeof(buf))) > 0)
+		if (write(fd, buf, (size_t)n) != n)
+			return err_sys(e, "%s/etc/doppel/stdin", l->dir);
+	return n ? err_sys(e, "standard input") : 0;
+}
+
 static int write_command(struct linux_run *l, char *const *words, struct err *e)
 {
 	char *text = NULL;
 	size_t n;
-	FILE *f = open_memstream(&text, &n);
-	int r;
+	bool copied;
+	int r = copy_stdin(l, &copied, e);
+	FILE *f = r ? NULL : open_memstream(&text, &n);
 
 	if (!f)
-		return err_sys(e, "command");
+		return r ? r : err_sys(e, "command");
 	fputs("#!/bin/sh\n", f);
+	if (copied)
+		fputs("exec </etc/doppel/stdin\n", f);
 	for (; *words; words++)
 		quote(f, *words);
 	fputc('\n', f);
@@ -134,20 +164,24 @@ static int write_command(struct linux_run *l, char *const *words, struct err *e)
 	return r;
 }
 
-/* What the guest's terminal is; a serial line cannot tell it. */
-static int write_env(struct linux_run *l, struct err *e)
+/* What the guest's terminal is; a serial line cannot tell it.  A command's
+ * output that goes to no terminal is passed as it is. */
+static int write_env(struct linux_run *l, const struct machine *m, struct err *e)
 {
 	const char *term = getenv("TERM");
+	const char *output = l->command && !isatty(m->session.json ? 2 : 1) ? " -opost" : "";
+	const char *input = l->command && !isatty(0) ? " -echo" : "";
 	unsigned rows = 0, cols = 0;
-	base_auto char *text = NULL;
+	base_auto char *text = NULL, *size = NULL;
 
 	if (!term || strspn(term, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				  "0123456789+-._") != strlen(term))
 		term = "vt220";
-	text = term_size(&rows, &cols)
-		       ? base_printf("export TERM=%s\nstty rows %u cols %u 2>/dev/null\n", term,
-				     rows, cols)
-		       : base_printf("export TERM=%s\n", term);
+	size = term_size(&rows, &cols) ? base_printf(" rows %u cols %u", rows, cols)
+				       : base_strdup("");
+	if (size)
+		text = base_printf("export TERM=%s\nstty%s%s%s >/dev/null 2>&1\n", term, size,
+				   output, input);
 	return text ? write_file(l, "etc/doppel/env", 0644, text, e)
 		    : err_set(e, ENOMEM, "out of memory");
 }
@@ -202,8 +236,11 @@ static int complete(struct linux_run *l, struct machine *m, const char *kernel, 
 	if (!r)
 		r = machine_append(m, m->session.console == SESSION_VIRTIO ? "console=hvc0"
 									   : "console=ttyS0", e);
+	/* A kernel that dies ends the run: nobody may be there to see it. */
 	if (!r && l->command)
-		r = machine_append(m, "quiet loglevel=0", e);
+		r = machine_append(m, "quiet loglevel=0 panic=-1", e);
+	if (l->command)
+		m->config.no_reboot = true;
 	if (!r && append)
 		r = machine_append(m, append, e);
 	return r;
@@ -214,8 +251,12 @@ static int check(const struct machine *m, struct err *e)
 	const char *bad = m->config.kernel ? "kernel" : m->config.initrd ? "initrd"
 			  : m->config.firmware ? "firmware" : NULL;
 
-	return bad ? err_set(e, EINVAL, "--%s does not go with `run linux`, which brings its own "
-			     "kernel and root", bad) : 0;
+	if (bad)
+		return err_set(e, EINVAL, "--%s does not go with `run linux`, which brings its own "
+			       "kernel and root", bad);
+	if (m->config.memory && m->config.memory < MEMORY_MIN)
+		return err_set(e, ERANGE, "--memory: the stock kernel needs 128M or more");
+	return 0;
 }
 
 static int prepare(struct linux_run *l, struct machine *m, const struct image_debian *d,
@@ -230,7 +271,7 @@ static int prepare(struct linux_run *l, struct machine *m, const struct image_de
 	if (!r)
 		r = write_fstab(l, m, e);
 	if (!r)
-		r = write_env(l, e);
+		r = write_env(l, m, e);
 	if (!r && command)
 		r = write_command(l, command, e);
 	return r;
@@ -259,23 +300,28 @@ struct linux_run *linux_prepare(struct machine *m, char *const *command, struct 
 	return NULL;
 }
 
-int linux_status(const struct linux_run *l, int status)
+int linux_status(void *arg, const struct system_end *end, int status, struct err *e)
 {
+	const struct linux_run *l = arg;
 	base_autofd int fd = -1;
 	char text[16];
 	ssize_t n;
-	char *end;
+	char *stop;
 	long v;
 
 	if (!l->command || status)
 		return status;
 	fd = openat(l->fd, "etc/doppel/exit", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0 && end->kind == SYSTEM_END_RESET) {
+		err_set(e, ECANCELED, "the guest ended before its command was done");
+		return CLI_FAILED;
+	}
 	if (n <= 0)
 		return 0; /* switched off before the command was done */
 	text[n] = 0;
-	v = strtol(text, &end, 10);
-	return end != text && v >= 0 && v <= 255 ? (int)v : 0;
+	v = strtol(text, &stop, 10);
+	return stop != text && v >= 0 && v <= 255 ? (int)v : 0;
 }
 
 /* Whether `snapshot` was written, and the folder is kept for it. */

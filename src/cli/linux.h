@@ -10,8 +10,8 @@ struct linux_run;
 /* Fetch what is missing, make the run's root folder and complete `m`.
  * command: NULL for a shell, else its words, ended by NULL. */
 struct linux_run *linux_prepare(struct machine *m, char *const *command, struct err *e);
-/* The command's exit status if it left one, else `status`. */
-int linux_status(const struct linux_run *l, int status);
+/* The command's exit status if it left one, else `status`; a session_status_fn. */
+int linux_status(void *l, const struct system_end *end, int status, struct err *e);
 /* Removes the folder unless `snapshot` (NULL: none) was written, which needs
  * it; l may be NULL. */
 void linux_finish(struct linux_run *l, const char *snapshot);

@@ -59,8 +59,9 @@ static int run_linux(struct machine *m, char *const *command, struct err *e)
 
 	if (!l)
 		return CLI_FAILED;
+	m->session.status = linux_status;
+	m->session.status_arg = l;
 	status = session_run(&m->session, &m->config, e);
-	status = linux_status(l, status);
 	linux_finish(l, m->session.snapshot_file);
 	return status;
 }

@@ -305,6 +305,14 @@ static int run_confined(struct session *s, const struct system_config *c, struct
 
 	if (s->o->load)
 		r = system_load(s->sys, s->o->load, e);
+	if (!r && s->o->stop_at && s->o->stop_at < system_instructions(s->sys))
+		r = err_set(e, ERANGE, "--stop-at %llu: the machine is at instruction %llu already",
+			    (unsigned long long)s->o->stop_at,
+			    (unsigned long long)system_instructions(s->sys));
+	if (!r && s->o->snapshot_file && s->o->snapshot_at < system_instructions(s->sys))
+		r = err_set(e, ERANGE, "--snapshot-at %llu: the machine is at instruction %llu already",
+			    (unsigned long long)s->o->snapshot_at,
+			    (unsigned long long)system_instructions(s->sys));
 	if (!r)
 		r = sandbox_enter(&box, e);
 	if (r)
@@ -313,6 +321,8 @@ static int run_confined(struct session *s, const struct system_config *c, struct
 	event_started(s, c);
 	run_to_end(s, &end, e);
 	status = exit_status(s, &end);
+	if (s->o->status && end.kind != SYSTEM_END_ERROR)
+		status = s->o->status(s->o->status_arg, &end, status, e);
 	event_exited(s, &end, status, e);
 	return status;
 }

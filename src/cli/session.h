@@ -14,6 +14,11 @@
 
 enum session_console { SESSION_UART, SESSION_VIRTIO, SESSION_NONE };
 
+/* The exit status of a machine that has ended, which is `status` so far; *e is
+ * filled when it is CLI_FAILED. */
+typedef int session_status_fn(void *arg, const struct system_end *end, int status,
+			      struct err *e);
+
 struct session_options {
 	const char *name;               /* of the machine, in events */
 	bool json;                      /* events; the console is on standard error */
@@ -23,6 +28,8 @@ struct session_options {
 	uint64_t snapshot_at;           /* instructions; 0: no */
 	const char *snapshot_file;
 	const char *load;               /* start from this snapshot */
+	session_status_fn *status;      /* NULL: the machine's own */
+	void *status_arg;
 };
 
 /* The exit status of the process; *e is filled when it is CLI_FAILED. */

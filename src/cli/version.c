@@ -18,6 +18,8 @@ int cli_version(int argc, char **argv)
 	char **rest;
 	int n, r = cli_opt_parse(&usage, NULL, argc, argv, &n, &rest, &e);
 
+	if (!r && (n || rest))
+		r = err_set(&e, EINVAL, "version takes no operand");
 	if (r < 0)
 		return cli_fail(&e);
 	if (r)

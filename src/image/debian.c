@@ -255,7 +255,7 @@ static int fetch(struct build *b, const char *have, struct err *e)
 	bool kernel = !have || b->want->update;
 	int r;
 
-	say(b->want, kernel ? "fetching Debian's riscv64 kernel and busybox (about 60 MB, once)"
+	say(b->want, kernel ? "fetching Debian's riscv64 kernel and busybox (about 120 MB, once)"
 			    : "fetching packages for riscv64");
 	r = image__apt_open(&b->apt, b->want->progress, e);
 	if (!r && kernel)

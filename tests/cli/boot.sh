@@ -19,13 +19,25 @@ check "the_stock_kernel_runs" has "$tmp/out" "^$version\$"
 check "its_root_is_a_host_folder" has "$tmp/out" ' / virtiofs rw'
 check "one_hart" has "$tmp/out" '^1$'
 
-guest --cpus 4 --memory 512M --console virtio -- 'nproc; tty
+guest --cpus 4 --memory 512M --console virtio -- 'nproc; tty <&1
 for i in 1 2 3 4; do (n=0; while [ $n -lt 2000 ]; do n=$((n+1)); done; echo done $i) & done; wait
 echo written >/host/from-guest; cat /host/from-host' >"$tmp/out" 2>&1 < <(echo hello >"$tmp/host/from-host")
 check "four_harts" has "$tmp/out" '^4$'
 check "the_virtio_console_is_the_terminal" has "$tmp/out" '^/dev/hvc0$'
 for i in 1 2 3 4; do check "work_on_every_hart_$i" has "$tmp/out" "^done $i\$"; done
 check "the_guest_writes_to_the_share" has "$tmp/host/from-guest" written
+
+# A command whose input and output are files: bytes as they are; its status in the event.
+echo "to the command" >"$tmp/in"
+timeout 240 "$DOPPEL" run linux --net none --share none --json -- sh -c 'cat; exit 5' \
+	<"$tmp/in" >"$tmp/events" 2>"$tmp/out"
+check "the_event_has_the_commands_status" has "$tmp/events" '"event":"exited".*"code":5,'
+check "a_file_is_the_commands_input" cmp "$tmp/in" "$tmp/out"
+timeout 240 "$DOPPEL" run linux --net none --share none -- sh -c 'echo c >/proc/sysrq-trigger' \
+	</dev/null >"$tmp/out" 2>&1
+status=$?
+check "a_dead_kernel_ends_the_run_with_125" test "$status" = 125
+check "and_says_why" has "$tmp/out" '^doppel: the guest ended before its command was done$'
 
 # What the guest does to its root is gone with it; the cache is untouched.
 find "$root" | sort | sha256sum >"$tmp/before"

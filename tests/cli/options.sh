@@ -18,9 +18,11 @@ one_line() { # WORD ARGUMENTS...: fails with one line on stderr that has WORD
 printf '\0asm\1\0\0\0' >"$tmp/x.wasm"
 printf 'QFI\373\0\0\0\3' >"$tmp/x.qcow2"
 printf 'hello, world, I am a text\n' >"$tmp/x.txt"
+printf "\\211PNG\r\n\032\n" >"$tmp/x.png"
+head -c 4096 /dev/zero >"$tmp/x.zero"
 printf 'abc' >"$tmp/short3"
 truncate -s 1M "$tmp/disk"
-head -c 4096 /dev/zero >"$tmp/fw"
+{ printf "o\0\0\0"; head -c 4092 /dev/zero; } >"$tmp/fw" # j .
 
 while IFS='|' read -r word args; do
 	eval "set -- $args"
@@ -70,6 +72,11 @@ No such file|run --kernel $tmp/fw --initrd $tmp/none
 not supported in this version|run $tmp/x.wasm
 --disk|run $tmp/x.qcow2
 text file|run $tmp/x.txt
+a picture|run $tmp/x.png
+begins with zeros|run $tmp/x.zero
+128M or more|run linux --memory 64M
+no operand|version frob
+no operand|features frob
 too short|run $tmp/short3
 folder|run $tmp
 not for 64-bit RISC-V|run /bin/true
