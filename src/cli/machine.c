@@ -303,14 +303,25 @@ static int set_seed(void *ctx, const struct cli_opt *o, const char *value, struc
 
 static int set_trace(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
-	(void)ctx, (void)o;
-	return log_set_trace(value, e);
+	const uint32_t later = TRACE(WASI) | TRACE(SYSCALL) | TRACE(GC) | TRACE(CALL) | TRACE(INSN);
+	int r = log_set_trace(value, e);
+
+	(void)ctx;
+	return !r && log_mask.trace & later
+		       ? err_set(e, ENOTSUP, "--%s '%s': wasi, syscall, gc, call and insn have "
+				 "nothing to trace in this version", o->name, value)
+		       : r;
 }
 
 static int set_dump(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
-	(void)ctx, (void)o;
-	return log_set_dump(value, e);
+	int r = log_set_dump(value, e);
+
+	(void)ctx;
+	return !r && log_mask.dump & ~DUMP(FDT)
+		       ? err_set(e, ENOTSUP, "--%s '%s': there is only fdt in this version",
+				 o->name, value)
+		       : r;
 }
 
 #define AT(field) offsetof(struct machine, field)
@@ -326,7 +337,8 @@ static int set_dump(void *ctx, const struct cli_opt *o, const char *value, struc
 	  cli_opt_number, AT(session.stop_at), 1, UINT64_MAX - 1 },                         \
 	{ "snapshot-at", "N:FILE", "save the machine after N instructions and go on\n"      \
 	  "(deterministic machines)", set_snapshot, 0, 1, UINT64_MAX - 1 },                 \
-	{ "trace", "LIST", "trace to standard error: mmio,irq,trap,virtio,...",             \
+	{ "trace", "LIST", "trace to standard error: mmio, irq, trap, virtio,\n"            \
+	  "sbi, fuse, blk, net, pci (separated by commas)",             \
 	  set_trace, 0, 0, 0 },                                                             \
 	{ "no-sandbox", NULL, "keep privileges and every system call while the\n"           \
 	  "guest runs", cli_opt_flag, AT(session.no_sandbox), 0, 0 }
@@ -352,8 +364,8 @@ const struct cli_opt machine_opts[] = {
 	{ "net", "user[,forward=[tcp:|udp:]2222:22]|tap=NAME|none",
 	  "a network card (also: mac=, bus=; user: loopback=yes\n"
 	  "lets the guest reach the host's own 127.0.0.1)", set_net, 0, 0, 0 },
-	{ "memory", "SIZE", "default 1G", set_memory, 0, 16ull << 20, 1ull << 40 },
-	{ "cpus", "N", "default 1", cli_opt_number, AT(cpus), 1, SYSTEM_HARTS_MAX },
+	{ "memory", "SIZE", "like 512M or 2G; default 1G", set_memory, 0, 16ull << 20, 1ull << 40 },
+	{ "cpus", "N", "harts, up to 16; default 1", cli_opt_number, AT(cpus), 1, SYSTEM_HARTS_MAX },
 	{ "interrupts", "plic|aia", "plic: known to every kernel (default); aia: APLIC and\n"
 	  "IMSIC, with MSI-X for PCI, for kernels from 6.10 on", set_interrupts, 0, 0, 0 },
 	{ "no-reboot", NULL, "a guest's reset ends the machine", cli_opt_flag,
@@ -361,7 +373,8 @@ const struct cli_opt machine_opts[] = {
 	{ "deterministic", NULL, "one thread, time counted in instructions: two runs\n"
 	  "are identical", cli_opt_flag, AT(config.deterministic), 0, 0 },
 	{ "seed", "N", "of the entropy of a deterministic machine", set_seed, 0, 0, UINT64_MAX },
-	{ "dump", "LIST", "print what is built: fdt", set_dump, 0, 0, 0 },
+	{ "dump", "LIST", "print to standard error what is built: fdt, the\n"
+	  "device tree as source", set_dump, 0, 0, 0 },
 	{ "dump-dtb", "FILE", "write the device tree to a file", cli_opt_string,
 	  AT(config.dtb_out), 0, 0 },
 	SESSION_OPTS,

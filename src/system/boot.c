@@ -237,6 +237,8 @@ static int place_fdt(struct boot *b)
 		return r;
 	if (b->s->config.dtb_out && !b->s->booted)
 		r = write_dtb(b->s->config.dtb_out, &d, b->e);
+	if (log_dumping(FDT) && !b->s->booted)
+		system__fdt_print(d.bytes, stderr);
 	a = find_below(b, low_end(b), d.len, ALIGN_FDT);
 	if (!r && !a)
 		r = err_set(b->e, ENOMEM, "no room in memory for the device tree");

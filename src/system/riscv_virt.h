@@ -15,6 +15,7 @@
 #define SYSTEM_RISCV_VIRT_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #define VIRT_SYSCON       0x00100000ull
 #define VIRT_RTC          0x00101000ull
@@ -57,6 +58,8 @@ struct system_fdt_boot {
 };
 int system__fdt_build(struct system *s, const struct system_fdt_boot *b,
 		      struct image_bytes *out, struct err *e);
+/* As source text (--dump fdt). */
+void system__fdt_print(const void *fdt, FILE *f);
 
 /* Create the devices of the board and those of the configuration. */
 struct system_config;

@@ -37,3 +37,10 @@ says memory_is_8_gib "reg = <0x00 0x80000000 0x02 0x00>" 1
 tree mmio_slots --disk "$tmp/disk,bus=mmio" --append 'a "b" c'
 says one_virtio_slot "virtio,mmio" 1
 says the_command_line 'bootargs = "a \\"b\\" c"' 1
+# What --dump prints is a source of the same tree.
+"$DOPPEL" run --firmware "$tmp/loop.bin" --deterministic --stop-at 10 --dump fdt \
+	--disk "$tmp/disk,bus=mmio" --append 'a "b" c' </dev/null 2>"$tmp/printed" >"$tmp/out"
+dtc -q -I dts -O dtb "$tmp/printed" | dtc -q -s -I dtb -O dts -o "$tmp/one" -
+dtc -q -s -I dtb -O dts -o "$tmp/two" "$tmp/dtb"
+[ -s "$tmp/one" ] && cmp -s "$tmp/one" "$tmp/two" && echo "ok the_dumped_tree_is_the_tree" ||
+	echo "not ok the_dumped_tree_is_the_tree: $(diff "$tmp/one" "$tmp/two" | head -n 3 | tr '\n' ' ')"
