@@ -6,7 +6,8 @@
 
 enum { V = 1, LEAF = 1 | 2 | 4 | 8 | 64 | 128 };
 enum { TABLES = RAM_BASE + 0x100000, SPACE = 0x10000, DATA = RAM_BASE + 0x200000,
-       PROG = RAM_BASE + 0x1000, FENCE = RAM_BASE + 0x1800, SPACES = 12 };
+       /* away from the places of VA_* in direct-mapped caches */
+       PROG = RAM_BASE + 0x5040, FENCE = RAM_BASE + 0x58c0, SPACES = 12 };
 enum { VA_DATA = 0x40000000, VA_CODE = 0x40001000 };
 #define CSRW_SATP(a) E_I(0x180, a, 1, 0, 0x73)
 #define SFENCE_OF(a, b) E_R(9, b, a, 0, 0, 0x73)
