@@ -101,9 +101,12 @@ static void ask_and_wait(struct loop *l, struct net *n)
 	memcpy(f + 22, f + 6, 6);
 	inet_pton(AF_INET, "192.168.77.2", f + 28);
 	inet_pton(AF_INET, "192.168.77.1", f + 38);
-	n->ops->send(n, f, sizeof(f));
-	for (int i = 0; i < 200 && !answer_len; i++)
+	/* A question may be lost while the interface comes up. */
+	for (int i = 0; i < 1000 && !answer_len; i++) {
+		if (i % 20 == 0)
+			n->ops->send(n, f, sizeof(f));
 		loop_step(l, 10);
+	}
 	CHECK(answer_len);
 	CHECK_EQ(ld_be16(answer + 20), 2);
 	CHECK(!memcmp(answer, f + 6, 6));
