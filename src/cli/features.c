@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/landlock.h"
 #include "cli/opt.h"
 
 /* Optional libraries, and what is lost without them. */
@@ -84,6 +85,7 @@ static int print_json(struct err *e)
 	cli_json_string(j, "version", DP_VERSION);
 	for (size_t i = 0; i < ARRAY_LEN(features); i++)
 		cli_json_bool(j, features[i].name, features[i].here);
+	cli_json_bool(j, "landlock", landlock_version() > 0);
 	cli_json_print(j);
 	return 0;
 }
@@ -107,5 +109,8 @@ int cli_features(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_LEN(features); i++)
 		printf("%-10s %-3s  %s (%s)\n", features[i].name, features[i].here ? "yes" : "no",
 		       features[i].gives, features[i].library);
+	printf("%-10s %-3s  %s (kernel, version %d)\n", "landlock",
+	       landlock_version() ? "yes" : "no",
+	       "the files that the sandbox keeps to", landlock_version());
 	return 0;
 }

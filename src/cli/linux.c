@@ -228,6 +228,7 @@ static int complete(struct linux_run *l, struct machine *m, const char *kernel, 
 		r = machine_add_share(m, ".", "host", false, e);
 	if (!r)
 		r = machine_add_share(m, l->dir, ROOT_TAG, false, e);
+	m->session.own = l->dir;
 	if (!r && !m->config.nnets && !m->no_nets)
 		r = machine_add_net(m, "user", e);
 	m->config.append = NULL;

@@ -16,7 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/bits.h"
+#include "cli/landlock.h"
+#include "system/system.h"
 
 #ifdef HAVE_SECCOMP
 #include <seccomp.h>
@@ -45,12 +48,13 @@ void sandbox_close_strays(void)
 /* ---- every thread ---------------------------------------------------------- */
 
 /*
- * Capabilities and no_new_privs belong to a thread, and machines have some
- * before the guest runs.  Each is interrupted by a signal and does it for
- * itself; process-wide, as signal handlers are.
+ * Capabilities, no_new_privs and Landlock belong to a thread, and machines
+ * have some before the guest runs.  Each is interrupted by a signal and does it
+ * for itself; process-wide, as signal handlers are.
  */
 static struct __user_cap_data_struct sandbox_caps[_LINUX_CAPABILITY_U32S_3];
 static _Atomic int sandbox_done, sandbox_errno;
+static int sandbox_files;       /* Landlock's rules; -1: none */
 
 static void drop_here(int sig)
 {
@@ -59,6 +63,7 @@ static void drop_here(int sig)
 
 	(void)sig;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    (sandbox_files >= 0 && landlock_enter(sandbox_files)) ||
 	    syscall(SYS_capset, &head, sandbox_caps))
 		sandbox_errno = errno;
 	sandbox_done++;
@@ -93,9 +98,9 @@ static int in_every_thread(struct err *e)
 
 	sandbox_done = 0;
 	sandbox_errno = 0;
-	drop_here(0);
 	sigaction(sig, &sa, &old);
 	n = signal_others(sig);
+	drop_here(0); /* afterwards, /proc is closed to us */
 	for (int i = 0; n > 0 && i < 5000 && sandbox_done < n + 1; i++)
 		nanosleep(&tick, NULL);
 	sigaction(sig, &old, NULL);
@@ -111,23 +116,28 @@ static int in_every_thread(struct err *e)
  * Keep of root's capabilities only what the owner of shared files has: a
  * folder shared by root shows every owner's files and takes a guest's chown.
  */
-static int drop_privileges(bool shares, struct err *e)
+static int drop_privileges(const struct sandbox *s, struct err *e)
 {
 	static const int files[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID };
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
+	int r;
 
 	if (syscall(SYS_capget, &head, have))
 		return err_sys(e, "capget");
 	memset(sandbox_caps, 0, sizeof(sandbox_caps));
-	for (size_t i = 0; shares && i < ARRAY_LEN(files); i++) {
+	for (size_t i = 0; s->config->nshares && i < ARRAY_LEN(files); i++) {
 		struct __user_cap_data_struct *c = &sandbox_caps[CAP_TO_INDEX(files[i])];
 		uint32_t bit = have[CAP_TO_INDEX(files[i])].permitted & CAP_TO_MASK(files[i]);
 
 		c->permitted |= bit;
 		c->effective |= bit;
 	}
-	return in_every_thread(e);
+	r = landlock_rules(s, &sandbox_files, e);
+	if (!r)
+		r = in_every_thread(e);
+	base_close_fd(&sandbox_files);
+	return r;
 }
 
 /* ---- system calls ------------------------------------------------------------- */
@@ -213,7 +223,7 @@ static int add_network(scmp_filter_ctx f)
 
 	for (size_t i = 0; i < ARRAY_LEN(families) && !r; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)families[i]));
+				     arg_is(0, (uint32_t)families[i]));
 	return r;
 }
 
@@ -221,14 +231,14 @@ static int add_network(scmp_filter_ctx f)
 static int add_own(scmp_filter_ctx f)
 {
 	int r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				 SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()));
+				 arg_is(0, (uint32_t)getpid()));
 
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, (uint32_t)getpid()));
+				     arg_is(0, (uint32_t)getpid()));
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				     SCMP_A0_32(SCMP_CMP_EQ, 0));
+				     arg_is(0, 0));
 	return r;
 }
 
@@ -238,7 +248,7 @@ static int add_rules(scmp_filter_ctx f, const struct sandbox *s)
 
 	if (!r)
 		r = add_own(f);
-	if (!r && s->nets)
+	if (!r && sandbox_user_net(s->config))
 		r = add_network(f);
 	for (size_t i = 0; i < ARRAY_LEN(ioctls) && !r; i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
@@ -251,10 +261,6 @@ static int add_rules(scmp_filter_ctx f, const struct sandbox *s)
 					     CLONE_THREAD | CLONE_VM));
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	/* A signal to ourselves only (abort, stop). */
-	if (!r)
-		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-				     arg_is(0, (uint32_t)getpid()));
 	/* Naming threads is harmless; no other prctl is needed. */
 	if (!r)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1,
@@ -285,13 +291,21 @@ static int filter_calls(const struct sandbox *s, struct err *e)
 }
 #endif
 
+bool sandbox_user_net(const struct system_config *c)
+{
+	for (unsigned i = 0; i < c->nnets; i++)
+		if (!strncmp(c->nets[i].spec, "user", 4))
+			return true;
+	return false;
+}
+
 int sandbox_enter(const struct sandbox *s, struct err *e)
 {
 	int r;
 
 	if (s->off)
 		return 0;
-	r = drop_privileges(s->shares, e);
+	r = drop_privileges(s, e);
 #ifdef HAVE_SECCOMP
 	if (!r)
 		r = filter_calls(s, e);

@@ -298,7 +298,8 @@ static int exit_status(const struct session *s, const struct system_end *end)
 static int run_confined(struct session *s, const struct system_config *c, struct err *e)
 {
 	struct sandbox box = {
-		.shares = c->nshares > 0, .nets = c->nnets > 0, .off = s->o->no_sandbox,
+		.config = c, .snapshot = s->o->snapshot_file, .own = s->o->own,
+		.off = s->o->no_sandbox,
 	};
 	struct system_end end = { .kind = SYSTEM_END_ERROR };
 	int r = 0, status;

@@ -27,6 +27,7 @@ struct session_options {
 	uint64_t stop_at;               /* instructions; 0: no */
 	uint64_t snapshot_at;           /* instructions; 0: no */
 	const char *snapshot_file;
+	const char *own;                /* a shared folder that the caller removes */
 	const char *load;               /* start from this snapshot */
 	session_status_fn *status;      /* NULL: the machine's own */
 	void *status_arg;

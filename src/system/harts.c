@@ -142,7 +142,11 @@ static void *hart_thread(void *arg)
 	struct system_hart *h = arg;
 	struct system *s = h->sys;
 	uint64_t slice = s->htif.on ? SLICE_HTIF : SLICE;
+	unsigned i = (unsigned)(h - s->harts);
 
+	/* Its own name: another's is a file in /proc, which may be closed. */
+	pthread_setname_np(pthread_self(), (char[]){ 'h', 'a', 'r', 't', (char)('0' + i / 10),
+						     (char)('0' + i % 10), 0 });
 	while (!atomic_load(&s->halt) && !atomic_load(&s->request)) {
 		bool more = system__hart_ready(h) && system__hart_run(h, slice);
 
@@ -167,8 +171,6 @@ int system__harts_start(struct system *s, struct err *e)
 				pthread_join(s->harts[i].thread, NULL);
 			return err_set(e, r, "cannot start a thread for hart %u", i);
 		}
-		pthread_setname_np(s->harts[i].thread, (char[]){ 'h', 'a', 'r', 't',
-				   (char)('0' + i / 10), (char)('0' + i % 10), 0 });
 	}
 	s->threads = true;
 	return 0;

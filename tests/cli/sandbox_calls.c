@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a process in the sandbox, taken over by its guest, asks for in vain. */
+#include "cli/landlock.c"
 #include "cli/sandbox.c"
 
 #include <sys/resource.h>
@@ -14,7 +15,9 @@ static int confined(bool nets, int (*fn)(void))
 	pid_t pid = fork();
 
 	if (!pid) {
-		struct sandbox s = { .nets = nets };
+		struct system_net net = { .spec = "user" };
+		struct system_config c = { .nets = &net, .nnets = nets };
+		struct sandbox s = { .config = &c };
 		struct err e;
 
 		if (sandbox_enter(&s, &e))
