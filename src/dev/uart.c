@@ -288,6 +288,10 @@ static uint8_t read_lsr(struct uart *u)
 		v |= LSR_OE;
 	if (!u->tx.count)
 		v |= LSR_THRE | LSR_TEMT;
+	/* Beyond the data sheet, where only IIR and THR acknowledge: xv6 looks
+	 * here alone, and would never leave its handler. */
+	if (irq_identity(u) == IIR_THRE)
+		u->thre_event = false;
 	for (unsigned i = 0; i < u->rx.count && (u->fcr & FCR_ENABLE); i++)
 		if (u->rx.flags[(u->rx.head + i) % FIFO])
 			v |= LSR_FIFO_ERR;

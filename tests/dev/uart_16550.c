@@ -314,6 +314,16 @@ static void injected_break_arrives_as_a_flagged_zero(void)
 	fake_fini(&f);
 }
 
+/* xv6's handler reads LSR and never IIR. */
+static void line_status_acknowledges_an_empty_transmitter(void)
+{
+	start();
+	wr8(&f, IER, 2);
+	CHECK_EQ(rd8(&f, LSR) & 0x20, 0x20);
+	CHECK_EQ(rd8(&f, IIR) & 0xf, 1);
+	fake_fini(&f);
+}
+
 static void stalled_reader_stops_thre_and_nothing_is_lost(void)
 {
 	unsigned sent = 0;
@@ -442,6 +452,8 @@ TEST_MAIN(
 	  divisor_latch_and_scratch_hold_their_bytes },
 	{ "fifo_control_is_identified_and_clears", fifo_control_is_identified_and_clears },
 	{ "injected_break_arrives_as_a_flagged_zero", injected_break_arrives_as_a_flagged_zero },
+	{ "line_status_acknowledges_an_empty_transmitter",
+	  line_status_acknowledges_an_empty_transmitter },
 	{ "stalled_reader_stops_thre_and_nothing_is_lost",
 	  stalled_reader_stops_thre_and_nothing_is_lost },
 	{ "reader_that_goes_away_does_not_stop_the_guest",
