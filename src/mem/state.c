@@ -6,8 +6,9 @@
  *         ended by a run of 0 pages.
  * Pages that hold only zeros are not written.
  */
-#include <string.h>
+#include <errno.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "mem/mem.h"
@@ -24,25 +25,45 @@ static bool page_is_zero(const uint8_t *p)
 	return true;
 }
 
+/* The next extent of pages that the host has allocated, from page *p on;
+ * the rest are zeros, and to look at them would allocate them.  False: none. */
+static bool next_extent(const struct mem_ram *r, uint64_t *p, uint64_t *end)
+{
+	uint64_t pages = r->size >> MEM_PAGE_SHIFT;
+	off_t data = lseek(r->fd, (off_t)(*p << MEM_PAGE_SHIFT), SEEK_DATA), hole;
+
+	if (*p >= pages || (data < 0 && errno == ENXIO))
+		return false;
+	hole = data < 0 ? -1 : lseek(r->fd, data, SEEK_HOLE);
+	*end = hole < 0 ? pages : align_up((uint64_t)hole, MEM_PAGE) >> MEM_PAGE_SHIFT;
+	if (hole >= 0)
+		*p = (uint64_t)data >> MEM_PAGE_SHIFT;
+	return true;
+}
+
+static void save_extent(const struct mem_ram *r, uint64_t p, uint64_t end,
+			struct ser_writer *w)
+{
+	while (p < end) {
+		uint64_t n = 0;
+
+		while (p + n < end && !page_is_zero(r->host + (p + n) * MEM_PAGE))
+			n++;
+		if (n) {
+			ser_u32(w, (uint32_t)p);
+			ser_u32(w, (uint32_t)n);
+			ser_bytes(w, r->host + p * MEM_PAGE, n * MEM_PAGE);
+		}
+		p += n + 1;
+	}
+}
+
 static void save_region(const struct mem_ram *r, struct ser_writer *w)
 {
-	uint64_t pages = r->size >> MEM_PAGE_SHIFT, p = 0;
+	uint64_t end;
 
-	while (p < pages) {
-		uint64_t end;
-
-		if (page_is_zero(r->host + p * MEM_PAGE)) {
-			p++;
-			continue;
-		}
-		for (end = p + 1; end < pages; end++)
-			if (page_is_zero(r->host + end * MEM_PAGE))
-				break;
-		ser_u32(w, (uint32_t)p);
-		ser_u32(w, (uint32_t)(end - p));
-		ser_bytes(w, r->host + p * MEM_PAGE, (end - p) * MEM_PAGE);
-		p = end;
-	}
+	for (uint64_t p = 0; next_extent(r, &p, &end); p = end)
+		save_extent(r, p, end, w);
 	ser_u32(w, 0);
 	ser_u32(w, 0);
 }
