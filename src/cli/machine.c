@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/log.h"
@@ -243,6 +244,12 @@ static int set_memory(void *ctx, const struct cli_opt *o, const char *value, str
 
 	if (!r && m->config.memory & ((2u << 20) - 1))
 		return err_set(e, EINVAL, "--%s '%s': not a multiple of 2M", o->name, value);
+	/* A guest's page tables alone would take what is not there. */
+	if (!r && m->config.memory / (uint64_t)sysconf(_SC_PAGESIZE) >
+			  (uint64_t)sysconf(_SC_PHYS_PAGES))
+		return err_set(e, ENOMEM, "--%s '%s': this host has %llu MiB", o->name, value,
+			       (unsigned long long)sysconf(_SC_PHYS_PAGES) *
+				       (unsigned long long)sysconf(_SC_PAGESIZE) >> 20);
 	return r;
 }
 

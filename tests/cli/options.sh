@@ -38,6 +38,7 @@ unknown command 'frob'|frob
 --memory '-1'|run --memory -1 $tmp/fw
 --memory '99999999999999999999999'|run --memory 99999999999999999999999 $tmp/fw
 --memory '20000001'|run --memory 20000001 $tmp/fw
+this host has|run --memory 1T $tmp/fw
 --cpus '0'|run --cpus 0 $tmp/fw
 --cpus '17'|run --cpus 17 $tmp/fw
 --cpus 'two'|run --cpus two $tmp/fw
