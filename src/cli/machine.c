@@ -10,8 +10,11 @@
 
 #include "base/bits.h"
 #include "base/log.h"
+#include "cli/cli.h"
+#include "cli/sandbox.h"
+#include "cli/term.h"
 
-void machine_init(struct machine *m)
+static void machine_init(struct machine *m)
 {
 	memset(m, 0, sizeof(*m));
 	arena_init(&m->arena, 0);
@@ -20,9 +23,18 @@ void machine_init(struct machine *m)
 	m->config.nets = m->nets;
 }
 
-void machine_fini(struct machine *m)
+int machine_command(machine_body_fn *body, int argc, char **argv)
 {
-	arena_fini(&m->arena);
+	struct machine m;
+	struct err e = { 0 };
+	int status;
+
+	sandbox_close_strays();
+	term_init();
+	machine_init(&m);
+	status = body(&m, argc, argv, &e);
+	arena_fini(&m.arena);
+	return e.code ? cli_fail(&e) : status;
 }
 
 char *machine_printf(struct machine *m, struct err *e, const char *fmt, ...)

@@ -26,8 +26,10 @@ struct machine {
 extern const struct cli_opt machine_opts[];
 extern const struct cli_opt machine_session_opts[]; /* those of `restore` */
 
-void machine_init(struct machine *m);
-void machine_fini(struct machine *m);
+/* The frame of a command that runs a machine: what has to happen before it
+ * opens anything, a machine for `body`, one line when that failed. */
+typedef int machine_body_fn(struct machine *m, int argc, char **argv, struct err *e);
+int machine_command(machine_body_fn *body, int argc, char **argv);
 /* Options that contradict each other; after all are parsed. */
 int machine_check(struct machine *m, struct err *e);
 /* Add a share or a network; used by `run linux` for its own. */

@@ -6,8 +6,6 @@
 #include "base/alloc.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
-#include "cli/sandbox.h"
-#include "cli/term.h"
 
 static const struct cli_usage usage = {
 	.synopsis = "doppel restore [OPTIONS] FILE",
@@ -48,14 +46,5 @@ static int restore(struct machine *m, int argc, char **argv, struct err *e)
 
 int cli_restore(int argc, char **argv)
 {
-	struct machine m;
-	struct err e = { 0 };
-	int status;
-
-	sandbox_close_strays();
-	term_init();
-	machine_init(&m);
-	status = restore(&m, argc, argv, &e);
-	machine_fini(&m);
-	return e.code ? cli_fail(&e) : status;
+	return machine_command(restore, argc, argv);
 }

@@ -8,8 +8,6 @@
 #include "cli/kind.h"
 #include "cli/linux.h"
 #include "cli/machine.h"
-#include "cli/sandbox.h"
-#include "cli/term.h"
 
 static const struct cli_usage usage = {
 	.synopsis = "doppel run linux [OPTIONS] [-- COMMAND [ARGS]]\n"
@@ -103,14 +101,5 @@ static int run(struct machine *m, int argc, char **argv, struct err *e)
 
 int cli_run(int argc, char **argv)
 {
-	struct machine m;
-	struct err e = { 0 };
-	int status;
-
-	sandbox_close_strays();
-	term_init();
-	machine_init(&m);
-	status = run(&m, argc, argv, &e);
-	machine_fini(&m);
-	return e.code ? cli_fail(&e) : status;
+	return machine_command(run, argc, argv);
 }

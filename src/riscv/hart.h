@@ -20,7 +20,6 @@ struct riscv_hart;
 struct riscv_env {
 	void *ctx;
 	uint64_t (*time)(void *ctx);    /* mtime in ticks */
-	/* FENCE.I/SFENCE ordered on this hart only need no help; nothing here. */
 };
 
 struct riscv_config {
