@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector's heap and what is done with its objects (core spec 4.6:
+ * structures, arrays, i31, exceptions, host boxes).
+ *
+ * Precise and generational: a nursery with bump allocation whose survivors
+ * move to an old space; a write barrier remembers old objects that were given
+ * young words; the old space is marked and compacted in bounded steps.  All
+ * objects lie in one reserved range, a word is an offset in it (rt.h).
+ *
+ * An allocation may collect: words held in C across it are stale, unless they
+ * are in a place that is visited (wasm__store_visit, wasm__interp_visit) or
+ * pinned with wasm_gc_push().  One thread at a time uses a heap.
+ */
+#ifndef WASM_GC_H
+#define WASM_GC_H
+
+#include "wasm/rt.h"
+
+/* An object begins with its header.  Fields of a struct are at
+ * deftype->offsets[i] from the object's start, elements of an array at
+ * WASM_ARRAY_DATA; packed fields take 1 or 2 bytes, references 4, v128 16. */
+struct wasm_obj {
+	uint32_t head;          /* type id, kind and the collector's bits: gc.c's */
+	uint32_t len;           /* arrays; structs: their first field may be here */
+};
+enum { WASM_ARRAY_DATA = 8 };
+
+struct wasm_gc_start {          /* what inlined code reads; first in struct wasm_gc */
+	uint8_t *base;          /* of the range */
+	uint8_t *bump, *limit;  /* the nursery's free part */
+};
+static inline struct wasm_obj *wasm_gc_obj(const struct wasm_store *s, wasm_word w)
+{
+	return (struct wasm_obj *)(((const struct wasm_gc_start *)s->gc)->base + (uint64_t)w * 4);
+}
+
+/* Limits from s->limits (heap, gc_stress). */
+int wasm_gc_init(struct wasm_store *s, struct err *e);
+void wasm_gc_fini(struct wasm_store *s);
+
+/* Zeroed objects; 0: the heap is full (WASM_TRAP_OUT_OF_MEMORY). */
+wasm_word wasm_gc_struct(struct wasm_store *s, uint32_t type);
+wasm_word wasm_gc_array(struct wasm_store *s, uint32_t type, uint32_t n);
+wasm_word wasm_gc_host(struct wasm_store *s, uint64_t value);           /* a boxed host value */
+wasm_word wasm_gc_exn(struct wasm_store *s, struct wasm_rt_tag *tag, const uint64_t *slots);
+bool wasm_gc_host_value(const struct wasm_store *s, wasm_word w, uint64_t *value);
+struct wasm_rt_tag *wasm_gc_exn_tag(const struct wasm_store *s, wasm_word w);
+/* The payload in slots, as the tag's parameters. */
+void wasm_gc_exn_get(const struct wasm_store *s, wasm_word w, uint64_t *slots);
+
+/* After a reference was stored into obj. */
+void wasm_gc_wrote(struct wasm_store *s, wasm_word obj, wasm_word value);
+
+/* ref.test against a canonical or abstract heap type; null is the caller's. */
+bool wasm_gc_is(const struct wasm_store *s, wasm_word w, uint32_t heap);
+/* The exact type of a non-null word: a canonical id or WASM_HEAP_I31,
+ * WASM_HEAP_EXTERN (a host box), WASM_HEAP_EXN. */
+uint32_t wasm_gc_type(const struct wasm_store *s, wasm_word w);
+
+/* Array operations of the instruction set; indices are checked here. */
+enum wasm_trap wasm_gc_array_fill(struct wasm_store *s, wasm_word a, uint32_t at,
+				  const uint64_t *value, uint32_t n);
+enum wasm_trap wasm_gc_array_copy(struct wasm_store *s, wasm_word d, uint32_t at,
+				  wasm_word from, uint32_t src, uint32_t n);
+enum wasm_trap wasm_gc_array_init_data(struct wasm_instance *i, wasm_word a, uint32_t at,
+				       uint32_t data, uint32_t src, uint32_t n);
+enum wasm_trap wasm_gc_array_init_elem(struct wasm_instance *i, wasm_word a, uint32_t at,
+				       uint32_t elem, uint32_t src, uint32_t n);
+enum wasm_trap wasm_gc_array_new_data(struct wasm_instance *i, uint32_t type, uint32_t data,
+				      uint32_t src, uint32_t n, wasm_word *out);
+enum wasm_trap wasm_gc_array_new_elem(struct wasm_instance *i, uint32_t type, uint32_t elem,
+				      uint32_t src, uint32_t n, wasm_word *out);
+
+/* Words that C holds across an allocation: a stack of addresses. */
+void wasm_gc_push(struct wasm_store *s, wasm_word *w);
+void wasm_gc_pop(struct wasm_store *s, unsigned n);
+
+void wasm_gc_collect(struct wasm_store *s, bool full);
+struct wasm_gc_stats {
+	uint64_t minor, major, allocated, live, peak;   /* counts, bytes */
+	uint64_t pause_max_ns, pause_total_ns;
+};
+void wasm_gc_stats(const struct wasm_store *s, struct wasm_gc_stats *st);
+/* Section "wasm.heap". */
+void wasm_gc_save(struct wasm_store *s, struct ser_writer *w);
+void wasm_gc_load(struct wasm_store *s, struct ser_reader *r);
+
+#endif
