@@ -45,10 +45,13 @@ int64_t mem_linear_grow(struct mem_linear *m, uint64_t bytes);
 bool mem_linear_guarded(const struct mem_linear *m);
 
 /* Faults.  A thread that accesses guarded memories says where to go when an
- * access hits the guard: fn(arg, context) runs in the SIGSEGV handler, context
- * is the ucontext_t, and it does not return when it takes the fault.  The
- * handler is installed once in the process; what is not ours goes to whoever
- * was there before. */
+ * access hits the guard: fn(arg, addr, context) runs in the handler of SIGSEGV
+ * and SIGBUS, for every such fault of the thread; addr is where, context is the
+ * ucontext_t.  It takes the fault by changing the program counter in there, or
+ * by not returning (siglongjmp); else the outer scope is asked, and last
+ * whoever handled the signal before, as for threads without a scope.  Ask
+ * mem_linear_owns(addr) before taking one: the rest are bugs.  The handler is
+ * installed once in the process. */
 typedef void mem_fault_fn(void *arg, void *addr, void *context);
 struct mem_fault_scope {
 	mem_fault_fn *fn;
@@ -59,6 +62,18 @@ int mem_fault_enter(struct mem_fault_scope *f, struct err *e);  /* nests, by thr
 void mem_fault_leave(struct mem_fault_scope *f);
 /* Does the address lie in the reserved range of some linear memory? */
 bool mem_linear_owns(const void *addr);
+
+/* An image: zeroed pages of which mem_linear_create() makes copy-on-write
+ * mappings.  Write to *map, then seal, which unmaps it.  The caller closes the
+ * descriptor (mem_image_close). */
+int mem_image_create(uint64_t size, uint8_t **map, struct err *e);      /* fd, or -errno */
+void mem_image_seal(int fd, uint8_t *map, uint64_t size);
+void mem_image_close(int fd);
+
+/* Zeroed pages that take memory only when touched, a guard page after them:
+ * for what must not move.  NULL: no memory. */
+void *mem_area_map(uint64_t size);
+void mem_area_unmap(void *p, uint64_t size);
 
 /* All non-zero pages; inside the caller's section. */
 void mem_linear_save(const struct mem_linear *m, struct ser_writer *w);

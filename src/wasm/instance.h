@@ -81,6 +81,8 @@ struct wasm_store *wasm_store_create(struct wasm_type_store *types,
 void wasm_store_destroy(struct wasm_store *s);
 void wasm_store_drop_refs(struct wasm_store *s);
 void wasm_ref_drop(struct wasm_store *s, struct wasm_ref *r);   /* one of them; NULL is fine */
+/* Inside a host function, what is dropped stays until it has returned: a
+ * result's handle may be dropped by it. */
 /* Any thread: the running call traps with WASM_TRAP_INTERRUPT. */
 void wasm_interrupt(struct wasm_store *s);
 
@@ -104,6 +106,12 @@ struct wasm_rt_table *wasm_rt_table_new(struct wasm_store *s, const struct wasm_
 				     union wasm_val init, struct err *e);
 struct wasm_rt_memory *wasm_rt_memory_new(struct wasm_store *s, const struct wasm_memory *m,
 				       struct err *e);
+/* A memory that another store made (wasm_rt_memory_linear), to be imported here:
+ * shared memories are seen by several stores at the same time. */
+struct mem_linear;
+struct mem_linear *wasm_rt_memory_linear(const struct wasm_rt_memory *m);
+struct wasm_rt_memory *wasm_rt_memory_share(struct wasm_store *s, struct mem_linear *mem,
+					    const struct wasm_memory *m, struct err *e);
 struct wasm_rt_global *wasm_rt_global_new(struct wasm_store *s, struct wasm_type t,
 				       bool mutable_, union wasm_val v, struct err *e);
 struct wasm_rt_tag *wasm_rt_tag_new(struct wasm_store *s, uint32_t type, struct err *e);
@@ -115,6 +123,9 @@ struct wasm_rt_tag *wasm_rt_tag_new(struct wasm_store *s, uint32_t type, struct 
 struct wasm_instance *wasm_instantiate(struct wasm_store *s, const struct wasm_module *m,
 				       const struct wasm_extern *imports,
 				       enum wasm_trap *trap, struct err *e);
+/* Do the types match (4.5.3: what an import asks for, what there is)? */
+bool wasm_extern_matches(struct wasm_store *s, const struct wasm_module *m,
+			 const struct wasm_import *im, const struct wasm_extern *x);
 bool wasm_instance_export(const struct wasm_instance *i, const char *name, size_t len,
 			  struct wasm_extern *out);
 
@@ -148,6 +159,17 @@ bool wasm_rt_global_set(struct wasm_store *s, struct wasm_rt_global *g, union wa
 uint64_t wasm_rt_table_size(const struct wasm_rt_table *t);
 bool wasm_rt_table_get(struct wasm_store *s, struct wasm_rt_table *t, uint64_t i, union wasm_val *v);
 bool wasm_rt_table_set(struct wasm_store *s, struct wasm_rt_table *t, uint64_t i, union wasm_val v);
+
+/* State.  A store is saved between calls.  It is loaded into a store made
+ * alike: the same host functions and so on made, and the same modules
+ * instantiated, in the same order, after wasm_store_restoring(s), which keeps
+ * segments and start functions from running.  The state is validated; after a
+ * failure the store is fit for wasm_store_destroy() only. */
+struct ser_writer;
+struct ser_reader;
+int wasm_store_save(struct wasm_store *s, struct ser_writer *w, struct err *e);
+void wasm_store_restoring(struct wasm_store *s);
+int wasm_store_load(struct wasm_store *s, struct ser_reader *r, struct err *e);
 
 /* References for the embedder and for scripts. */
 struct wasm_ref *wasm_ref_host(struct wasm_store *s, uint64_t number);  /* externref */

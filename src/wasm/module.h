@@ -143,7 +143,10 @@ struct wasm_module {
 	uint32_t start;
 	bool has_data_count;
 	const uint32_t *branch_hints;   /* opaque to others; NULL: none */
+	struct wasm_image *_Atomic image; /* memories as instances begin: image.c */
 };
+/* The module's end: what instances left with it (NULL is fine). */
+void wasm__image_destroy(struct wasm_image *image);
 
 /* Implementation limits, stated and enforced with a clear error.  A module
  * within them costs time and memory linear in its size. */

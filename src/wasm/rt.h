@@ -145,7 +145,8 @@ struct wasm_store {
 	struct wasm_instance *instances;
 	struct wasm_ref refs;           /* head of the handles' ring */
 	uint64_t memory_used, table_used;
-	void *owned;                    /* instance.c's lists */
+	struct wasm_instance *caller;   /* whose code called the running host function */
+	struct wasm__owned *owned;      /* store.c's lists */
 };
 
 static inline wasm_word wasm__func_word(const struct wasm_store *s, const struct wasm_rt_func *f)
@@ -156,6 +157,24 @@ static inline wasm_word wasm__func_word(const struct wasm_store *s, const struct
 /* ---- instance.c and its neighbors: memory.c, table.c ---- */
 
 struct wasm_rt_func *wasm__func_alloc(struct wasm_store *s);  /* zeroed; NULL: limit */
+/* Run the host function f: parameters are the param_slots at slots[], results
+ * come back there.  caller: whose code calls; NULL: C. */
+enum wasm_trap wasm__host_call(struct wasm_store *s, struct wasm_rt_func *f,
+			       struct wasm_instance *caller, uint64_t *slots);
+/* A handle for a word of the hierarchy of `type` (NULL word: NULL).  false: no
+ * memory, or too many. */
+bool wasm__ref_new(struct wasm_store *s, wasm_word w, struct wasm_type type,
+		   struct wasm_ref **out);
+/* Values and slots, by type: a slot each, two for v128.  The slots used; 0
+ * from wasm__slots_to_val: no memory for the handle. */
+unsigned wasm__val_to_slots(union wasm_val v, struct wasm_type t, uint64_t *slots);
+unsigned wasm__slots_to_val(struct wasm_store *s, const uint64_t *slots,
+			    struct wasm_type t, union wasm_val *v);
+/* Tags have numbers, the same in a store into which the same modules were
+ * instantiated: for the heap's snapshot.  UINT32_MAX, NULL: no such. */
+uint32_t wasm__tag_number(const struct wasm_store *s, const struct wasm_rt_tag *t);
+struct wasm_rt_tag *wasm__tag_at(const struct wasm_store *s, uint32_t n);
+
 enum wasm_trap wasm__memory_init(struct wasm_instance *i, uint32_t mem, uint32_t data,
 				 uint64_t d, uint32_t s, uint32_t n);
 enum wasm_trap wasm__memory_copy(struct wasm_instance *i, uint32_t dmem, uint32_t smem,
