@@ -172,6 +172,17 @@ void wasm_module_destroy(struct wasm_module *m);
  * func's locals and max_stack; thread safe; later calls return the same. */
 int wasm_module_validate_body(struct wasm_module *m, uint32_t func, struct err *e);
 
+/* A type with the module's own type indices (op.h), made canonical. */
+static inline uint32_t wasm_module_heap(const struct wasm_module *m, uint32_t heap)
+{
+	return heap < WASM_HEAP_ABSTRACT ? m->types[heap] : heap;
+}
+static inline struct wasm_type wasm_module_type(const struct wasm_module *m, struct wasm_type t)
+{
+	return wasm_type_is_ref(t) ?
+		wasm_type_ref(wasm_module_heap(m, wasm_type_heap(t)), wasm_type_nullable(t)) : t;
+}
+
 /* Name section (lazily decoded, malformed parts are ignored): false: none. */
 bool wasm_module_func_name(const struct wasm_module *m, uint32_t func, struct wasm_name *out);
 
