@@ -43,7 +43,7 @@ FLAGS.ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=undefined
 FLAGS.tsan    := -O1 -g -fsanitize=thread
 FLAGS.cover   := -O0 -g --coverage
 FLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
+CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -ffp-contract=off -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
 	-Isrc -Iinclude -I. $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
 
