@@ -21,14 +21,30 @@
  * deftype->offsets[i] from the object's start, elements of an array at
  * WASM_ARRAY_DATA; packed fields take 1 or 2 bytes, references 4, v128 16. */
 struct wasm_obj {
-	uint32_t head;          /* type id, kind and the collector's bits: gc.c's */
+	uint32_t head;          /* type << 8 | the collector's bits */
 	uint32_t len;           /* arrays; structs: their first field may be here */
 };
-enum { WASM_ARRAY_DATA = 8 };
+enum { WASM_ARRAY_DATA = 8, WASM_OBJ_TYPE_SHIFT = 8 };
+
+/* What the heap knows of a type, by canonical id; zero until the first object
+ * of the type is made. */
+struct wasm_gc_type {
+	uint32_t size;          /* of a small struct; else 0 */
+	uint8_t kind;           /* gc_heap.h's; 0: not filled in */
+	uint8_t shift;          /* arrays: log2 of an element's size */
+	uint8_t depth;          /* display[0 .. depth] */
+	uint8_t refs;           /* arrays: elements are words that move */
+	uint32_t nrefs, bytes;  /* structs: words that move; the size, large ones too */
+	const uint32_t *offsets;        /* of them */
+	const uint32_t *display;
+};
 
 struct wasm_gc_start {          /* what inlined code reads; first in struct wasm_gc */
 	uint8_t *base;          /* of the range */
 	uint8_t *bump, *limit;  /* the nursery's free part */
+	const struct wasm_gc_type *types;
+	wasm_word young_end;    /* words below it are young */
+	uint32_t watched;       /* the write barrier looks at values / 2 - 1 below it */
 };
 static inline struct wasm_obj *wasm_gc_obj(const struct wasm_store *s, wasm_word w)
 {
@@ -49,7 +65,11 @@ struct wasm_rt_tag *wasm_gc_exn_tag(const struct wasm_store *s, wasm_word w);
 /* The payload in slots, as the tag's parameters. */
 void wasm_gc_exn_get(const struct wasm_store *s, wasm_word w, uint64_t *slots);
 
-/* After a reference was stored into obj. */
+/* After a reference of the any, extern or exn hierarchy (never a function
+ * reference) was stored into obj: slot is where.  gc_inline.h has the fast path,
+ * wasm_gc_store(), which is what an instruction uses. */
+void wasm_gc_wrote_at(struct wasm_store *s, wasm_word obj, wasm_word *slot, wasm_word value);
+/* The same without the place; slow for arrays of more than 32 KiB. */
 void wasm_gc_wrote(struct wasm_store *s, wasm_word obj, wasm_word value);
 
 /* ref.test against a canonical or abstract heap type; null is the caller's. */
@@ -82,8 +102,13 @@ struct wasm_gc_stats {
 	uint64_t pause_max_ns, pause_total_ns;
 };
 void wasm_gc_stats(const struct wasm_store *s, struct wasm_gc_stats *st);
-/* Section "wasm.heap". */
+/* Section "wasm.heap".  Saving collects first, so that words move: save it
+ * before anything that holds words.  Loading wants the same modules
+ * instantiated in the same order in a store without objects; afterwards words
+ * mean what they meant.  Every word that another section brings is checked
+ * with wasm_gc_word_ok() before the guest runs (false: the snapshot is bad). */
 void wasm_gc_save(struct wasm_store *s, struct ser_writer *w);
 void wasm_gc_load(struct wasm_store *s, struct ser_reader *r);
+bool wasm_gc_word_ok(const struct wasm_store *s, wasm_word w, struct wasm_type t);
 
 #endif
