@@ -158,6 +158,8 @@ union wasm_val wasm_rt_global_get(struct wasm_store *s, const struct wasm_rt_glo
 bool wasm_rt_global_set(struct wasm_store *s, struct wasm_rt_global *g, union wasm_val v);
 uint64_t wasm_rt_table_size(const struct wasm_rt_table *t);
 bool wasm_rt_table_get(struct wasm_store *s, struct wasm_rt_table *t, uint64_t i, union wasm_val *v);
+int64_t wasm_rt_table_grow(struct wasm_store *s, struct wasm_rt_table *t, uint64_t n,
+			   union wasm_val v);
 bool wasm_rt_table_set(struct wasm_store *s, struct wasm_rt_table *t, uint64_t i, union wasm_val v);
 
 /* State.  A store is saved between calls.  It is loaded into a store made

@@ -122,7 +122,8 @@ struct wasm_instance {
 struct wasm_ref {
 	wasm_word word;
 	uint8_t top;                    /* hierarchy: WASM_HEAP_ANY - WASM_HEAP_ABSTRACT ... */
-	struct wasm_ref *next, *prev;
+	bool dropped;                   /* by a host function that still runs */
+	struct wasm_ref *next, *prev, *next_dropped;
 };
 
 struct wasm_store {
@@ -165,6 +166,8 @@ enum wasm_trap wasm__host_call(struct wasm_store *s, struct wasm_rt_func *f,
  * memory, or too many. */
 bool wasm__ref_new(struct wasm_store *s, wasm_word w, struct wasm_type type,
 		   struct wasm_ref **out);
+/* Is the word a value of the type?  (What the embedder and snapshots say.) */
+bool wasm__word_is(const struct wasm_store *s, wasm_word w, struct wasm_type type);
 /* Values and slots, by type: a slot each, two for v128.  The slots used; 0
  * from wasm__slots_to_val: no memory for the handle. */
 unsigned wasm__val_to_slots(union wasm_val v, struct wasm_type t, uint64_t *slots);
