@@ -58,6 +58,19 @@ struct wasm_field {
 	bool mutable_;
 };
 
+/* Bytes that a field or an element takes in an object. */
+static inline uint32_t wasm_field_size(struct wasm_field f)
+{
+	switch (wasm_type_kind(f.type)) {
+	case WASM_I64: case WASM_F64:
+		return 8;
+	case WASM_V128:
+		return 16;
+	default:
+		return f.packed == WASM_PACKED_I8 ? 1 : f.packed == WASM_PACKED_I16 ? 2 : 4;
+	}
+}
+
 enum wasm_comp { WASM_COMP_FUNC, WASM_COMP_STRUCT, WASM_COMP_ARRAY };
 enum { WASM_NO_SUPER = UINT32_MAX, WASM_DEPTH_MAX = 63 };
 
@@ -73,9 +86,12 @@ struct wasm_deftype {
 	/* STRUCT, ARRAY (1 field) */
 	uint32_t nfields;
 	struct wasm_field *fields;
-	/* Filled in the store: layout of an object of this type. */
+	/* Filled in the store: layout of an object of this type.  Fields stand
+	 * in their order, from byte 4 on, each at a multiple of its size (v128:
+	 * of 8), so a subtype's object begins with its supertype's. */
 	uint32_t *offsets;              /* of fields, from the object's start */
-	uint32_t size;                  /* of a struct object, header included */
+	uint32_t size;                  /* of a struct object, header included,
+					 * a multiple of 8; array: of the header */
 	const uint32_t *display;        /* canonical ids of supertypes, [depth] is itself */
 };
 
