@@ -72,6 +72,8 @@ struct host_fs_options {
 	bool suid;              /* NATIVE: real setuid and setgid bits */
 	bool devices;           /* NATIVE: guests may make device nodes */
 	bool locks;             /* locks are shared with the host's processes */
+	bool plain;             /* the guest knows no owners and permissions: the
+				 * attribute above is neither read nor written */
 	uint32_t max_nodes;     /* 0: 1 Mi */
 	uint32_t max_handles;   /* 0: a quarter of RLIMIT_NOFILE, at most 16 Ki */
 	uint32_t max_fds;       /* 0: a quarter of RLIMIT_NOFILE, at most 32 Ki */
@@ -171,6 +173,7 @@ int host_fs_removexattr(struct host_fs *fs, host_fs_node node, const char *name)
 enum {
 	HOST_FS_READ = 1, HOST_FS_WRITE = 2, HOST_FS_TRUNC = 4, HOST_FS_EXCL = 8,
 	HOST_FS_SYNC = 16, HOST_FS_DSYNC = 32,
+	HOST_FS_APPEND = 64,            /* writes go to the end, whatever their offset */
 };
 /* *changed (may be NULL): contents may differ from the last open's. */
 int host_fs_open(struct host_fs *fs, host_fs_node node, unsigned flags,

@@ -76,6 +76,8 @@ static void overlay_default(const struct host_fs *fs, const struct statx *st,
 
 static bool overlay_used(const struct host_fs *fs, const struct statx *st)
 {
+	if (fs->o.plain)
+		return false;
 	if (fs->o.owner == HOST_FS_NATIVE)
 		return S_ISREG(st->stx_mode) && !fs->o.suid;
 	return has_xattrs(st->stx_mode);

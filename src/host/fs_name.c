@@ -297,6 +297,7 @@ static int oflags_of(unsigned flags)
 	int o = flags & HOST_FS_WRITE ? (flags & HOST_FS_READ ? O_RDWR : O_WRONLY) : O_RDONLY;
 
 	return o | (flags & HOST_FS_TRUNC ? O_TRUNC : 0) |
+	       (flags & HOST_FS_APPEND ? O_APPEND : 0) |
 	       (flags & HOST_FS_SYNC ? O_SYNC : 0) | (flags & HOST_FS_DSYNC ? O_DSYNC : 0);
 }
 

@@ -202,7 +202,8 @@ static int open_again(struct host_fs *fs, struct fs_node *n, unsigned flags, boo
 		fd = -1;
 	else
 		fd = fs__reopen(fs, held->fd, dir ? O_RDONLY | O_DIRECTORY :
-				acc | (flags & HOST_FS_SYNC ? O_SYNC : 0) |
+				acc | (flags & HOST_FS_APPEND ? O_APPEND : 0) |
+				(flags & HOST_FS_SYNC ? O_SYNC : 0) |
 				(flags & HOST_FS_DSYNC ? O_DSYNC : 0));
 	fs__node_put(fs, held);
 	return fd < 0 ? -1 : fd;
