@@ -19,9 +19,11 @@ static uint64_t page_bytes(uint64_t pages, unsigned shift)
 /* The most pages of an index type (2.3.8; custom page sizes: of bytes). */
 static uint64_t most_pages(const struct wasm_memory *type)
 {
-	unsigned bits = type->limits.is64 ? 64 : 32;
+	unsigned bits = (type->limits.is64 ? 64 : 32) - type->page_shift;
 
-	return bits - type->page_shift >= 64 ? UINT64_MAX : 1ull << (bits - type->page_shift);
+	if (!type->page_shift) /* their number must fit the index type */
+		return type->limits.is64 ? UINT64_MAX : UINT32_MAX;
+	return 1ull << bits;
 }
 
 int wasm__memory_setup(struct wasm_store *s, struct wasm_rt_memory *m,

@@ -73,6 +73,7 @@ enum wasm_trap wasm__const_eval(struct wasm_instance *i, struct wasm_code code,
 /* Memories as a module's instances begin. */
 struct wasm_image {
 	uint32_t ndatas;        /* segments that are, or need not be, in here */
+	uint32_t nmemories;
 	struct wasm__image_mem {
 		int fd;         /* -1: too little data to be worth a mapping */
 		uint64_t size;
