@@ -26,6 +26,9 @@
 #define GIB (1ull << 30)
 /* What memories without a guard reserve at most, if they are not larger. */
 enum { RESERVE32_GIB = 4, RESERVE64_GIB = 64 };
+/* When address space is short: less headroom than this is not worth having, and
+ * would leave nothing for the next memory. */
+enum { HEADROOM_LEAST = 16 << 20 };
 enum { PAGE = 4096 };   /* of saved state */
 
 struct mem_linear {
@@ -69,7 +72,7 @@ static bool reserve_guarded(struct mem_linear *m)
 	return true;
 }
 
-/* As much as there is, by halves, and not less than the size. */
+/* As much as there is, by quarters, and not less than the size. */
 static bool reserve_checked(struct mem_linear *m, uint64_t size, bool is64)
 {
 	uint64_t page = host_page();
@@ -89,8 +92,27 @@ static bool reserve_checked(struct mem_linear *m, uint64_t size, bool is64)
 		}
 		if (want == least)
 			return false;
-		want = MAX(align_up(want / 2, page), least);
+		want = want / 4 < HEADROOM_LEAST ? least
+						 : MAX(align_up(want / 4, page), least);
 	}
+}
+
+/* More after the range, if nothing else is there. */
+static bool extend(struct mem_linear *m, uint64_t end)
+{
+	uint64_t more = align_up(end, host_page()) - m->reserved;
+	uint8_t *at = m->base + m->reserved;
+	void *p = mmap(at, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		       MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	if (p != at) { /* kernels before 4.17 take it as a hint */
+		munmap(p, more);
+		return false;
+	}
+	m->reserved += more;
+	return true;
 }
 
 static int commit(struct mem_linear *m, uint64_t size)
@@ -199,7 +221,13 @@ static int64_t grow(struct mem_linear *m, uint64_t bytes)
 	uint64_t old = mem_linear_size(m);
 
 	if (bytes & ((1ull << m->page_shift) - 1) || bytes > m->max - old ||
-	    old + bytes > m->reserved || fail_now(FAIL_ALLOC) || commit(m, old + bytes))
+	    fail_now(FAIL_ALLOC))
+		return -1;
+	/* No host has address space for half of 64 bits; align_up must not wrap. */
+	if (old + bytes > m->reserved &&
+	    (m->slot >= 0 || old + bytes > UINT64_MAX / 2 || !extend(m, old + bytes)))
+		return -1;
+	if (commit(m, old + bytes))
 		return -1;
 	/* Release: whoever sees the size may access the pages. */
 	atomic_store_explicit(&m->size, old + bytes, memory_order_release);
