@@ -47,6 +47,10 @@ CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -ffp-contract=of
 	-Isrc -Iinclude -I. $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
 
+# Vector instructions a second time, for processors that have more than SSE2.
+X86_V3   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
+CFLAGS.tests/wasm/simd_rows_x86_64_v3.c := $(X86_V3)
+
 SRC      := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 LIB_SRC  := $(filter-out src/cli/%,$(SRC))
 CLI_SRC  := $(filter src/cli/%,$(SRC))

@@ -1,0 +1,841 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the expressions of simd.def are made of: vector types and, where C's
+ * vector arithmetic does not say it (or compilers make too much of it),
+ * functions.  Core spec 4.3 (numerics), 4.4.3 (vector instructions).
+ *
+ * The portable form of each function stands here.  Those for which x86-64 has
+ * an instruction that compilers do not find have a second form, chosen by what
+ * the file that includes this is compiled for: SSE2 is always there, SSSE3,
+ * SSE4.1 and FMA with -march=x86-64-v3.  AArch64 compilers do well with the
+ * portable ones but for table lookups.  SIMD_PORTABLE asks for no host's.
+ *
+ * WASM_DETERMINISTIC selects the deterministic profile: canonical NaNs, and
+ * choice 0 of every relaxed operation.
+ */
+#ifndef WASM_SIMD_H
+#define WASM_SIMD_H
+
+#include "wasm/float.h"
+
+#if defined(__SSE2__) && !defined(SIMD_PORTABLE)
+#define SIMD_SSE2
+#endif
+#if defined(__SSSE3__) && !defined(SIMD_PORTABLE)
+#define SIMD_SSSE3
+#endif
+#if defined(__SSE4_1__) && !defined(SIMD_PORTABLE)
+#define SIMD_SSE41
+#endif
+#if defined(__FMA__) && !defined(SIMD_PORTABLE)
+#define SIMD_FMA
+#endif
+#if defined(__aarch64__) && !defined(SIMD_PORTABLE)
+#define SIMD_NEON
+#endif
+
+#define SIMD_TYPE(name, T, size) typedef T name __attribute__((vector_size(size)))
+SIMD_TYPE(i8x16, int8_t, 16);
+SIMD_TYPE(u8x16, uint8_t, 16);
+SIMD_TYPE(i16x8, int16_t, 16);
+SIMD_TYPE(u16x8, uint16_t, 16);
+SIMD_TYPE(i32x4, int32_t, 16);
+SIMD_TYPE(u32x4, uint32_t, 16);
+SIMD_TYPE(i64x2, int64_t, 16);
+SIMD_TYPE(u64x2, uint64_t, 16);
+SIMD_TYPE(f32x4, float, 16);
+SIMD_TYPE(f64x2, double, 16);
+/* halves */
+SIMD_TYPE(i8x8, int8_t, 8);
+SIMD_TYPE(u8x8, uint8_t, 8);
+SIMD_TYPE(i16x4, int16_t, 8);
+SIMD_TYPE(u16x4, uint16_t, 8);
+SIMD_TYPE(i32x2, int32_t, 8);
+SIMD_TYPE(u32x2, uint32_t, 8);
+SIMD_TYPE(f32x2, float, 8);
+typedef u64x2 v128;
+
+#define SIMD_INLINE static inline __attribute__((always_inline, unused))
+
+SIMD_INLINE v128 simd_load(const void *p)
+{
+	v128 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+SIMD_INLINE void simd_store(void *p, v128 v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+/* A number in every lane; the lanes of a half, widened; a lane replaced. */
+#define SIMD_LANE(shape) __typeof__(((shape){ 0 })[0])
+#define SPLAT(shape, x) ((shape){ 0 } + (SIMD_LANE(shape))(x))
+#define WIDEN(half, shape) __builtin_convertvector(half, shape)
+#define REPLACE(shape, v, x, lane) \
+	({ shape v_ = (shape)(v); v_[lane] = (SIMD_LANE(shape))(x); v_; })
+
+/* Around float results. */
+#ifdef WASM_DETERMINISTIC
+#define CANON32X4(x) simd__canon32x4(x)
+#define CANON64X2(x) simd__canon64x2(x)
+#else
+#define CANON32X4(x) (x)
+#define CANON64X2(x) (x)
+#endif
+
+/* ---- bits ---- */
+
+SIMD_INLINE v128 simd_select(v128 mask, v128 a, v128 b)
+{
+	return b ^ ((a ^ b) & mask);
+}
+#define SIMD_SELECT(shape, mask, a, b) \
+	((shape)simd_select((v128)(mask), (v128)(a), (v128)(b)))
+
+SIMD_INLINE f32x4 simd__canon32x4(f32x4 x)
+{
+	return SIMD_SELECT(f32x4, x == x, x, SPLAT(u32x4, 0x7fc00000));
+}
+SIMD_INLINE f64x2 simd__canon64x2(f64x2 x)
+{
+	return SIMD_SELECT(f64x2, x == x, x, SPLAT(u64x2, 0x7ff8000000000000));
+}
+
+SIMD_INLINE uint32_t simd_any_true(v128 a)
+{
+	return (a[0] | a[1]) != 0;
+}
+
+#ifdef SIMD_SSE2
+#define SIMD_BITMASKS                                                           \
+	SIMD_BITMASK(i8x16, _mm_movemask_epi8((__m128i)a))                      \
+	SIMD_BITMASK(i16x8, _mm_movemask_epi8(_mm_packs_epi16((__m128i)a, _mm_setzero_si128()))) \
+	SIMD_BITMASK(i32x4, _mm_movemask_ps((__m128)a))                         \
+	SIMD_BITMASK(i64x2, _mm_movemask_pd((__m128d)a))
+#define SIMD_BITMASK(shape, e) \
+	SIMD_INLINE uint32_t simd_bitmask_##shape(v128 a) { return (uint32_t)(e); }
+#else
+/* The sign bits, each at its lane's place, gathered by a sum. */
+#define SIMD_BITMASKS                                                           \
+	SIMD_BITMASK(i8x16, u8x16, 7)                                           \
+	SIMD_BITMASK(i16x8, u16x8, 15)                                          \
+	SIMD_BITMASK(i32x4, u32x4, 31)                                          \
+	SIMD_BITMASK(i64x2, u64x2, 63)
+#define SIMD_BITMASK(shape, ushape, top)                                        \
+	SIMD_INLINE uint32_t simd_bitmask_##shape(v128 a)                       \
+	{                                                                       \
+		ushape s = (ushape)a >> top;                                    \
+		uint32_t m = 0;                                                 \
+                                                                                \
+		for (unsigned i = 0; i < sizeof(s) / sizeof(s[0]); i++)         \
+			m |= (uint32_t)s[i] << i;                               \
+		return m;                                                       \
+	}
+#endif
+SIMD_BITMASKS
+
+#ifdef SIMD_SSE2
+#define SIMD_ALL_TRUE(shape) \
+	SIMD_INLINE uint32_t simd_all_true_##shape(v128 a) \
+	{ \
+		return _mm_movemask_epi8((__m128i)((shape)a == 0)) == 0; \
+	}
+#else
+#define SIMD_ALL_TRUE(shape) \
+	SIMD_INLINE uint32_t simd_all_true_##shape(v128 a) \
+	{ \
+		return !simd_any_true((v128)((shape)a == 0)); \
+	}
+#endif
+SIMD_ALL_TRUE(i8x16)
+SIMD_ALL_TRUE(i16x8)
+SIMD_ALL_TRUE(i32x4)
+SIMD_ALL_TRUE(i64x2)
+
+/* ---- permutations ---- */
+
+/* A lane of b outside of a selects 0. */
+SIMD_INLINE v128 simd_swizzle(v128 a, v128 b)
+{
+#if defined(SIMD_SSSE3)
+	/* pshufb looks at bit 7 and the low four: 16.. becomes 128.. */
+	return (v128)_mm_shuffle_epi8((__m128i)a, _mm_adds_epu8((__m128i)b, _mm_set1_epi8(0x70)));
+#elif defined(SIMD_NEON)
+	return (v128)vqtbl1q_u8((uint8x16_t)a, (uint8x16_t)b);
+#else
+	u8x16 from = (u8x16)a, at = (u8x16)b, r = { 0 };
+
+	for (unsigned i = 0; i < 16; i++)
+		r[i] = from[at[i] & 15];
+	return (v128)(r & (u8x16)(at < 16));
+#endif
+}
+
+/* The validator has seen that every lane of `lanes` is below 32. */
+SIMD_INLINE v128 simd_shuffle(v128 a, v128 b, v128 lanes)
+{
+#if defined(SIMD_SSSE3)
+	__m128i l = (__m128i)lanes;
+
+	return (v128)_mm_or_si128(
+		_mm_shuffle_epi8((__m128i)a, _mm_add_epi8(l, _mm_set1_epi8(0x70))),
+		_mm_shuffle_epi8((__m128i)b, _mm_sub_epi8(l, _mm_set1_epi8(0x10))));
+#elif defined(SIMD_NEON)
+	uint8x16x2_t both = { { (uint8x16_t)a, (uint8x16_t)b } };
+
+	return (v128)vqtbl2q_u8(both, (uint8x16_t)lanes);
+#else
+	uint8_t both[32], at[16], r[16];
+
+	simd_store(both, a);
+	simd_store(both + 16, b);
+	simd_store(at, lanes);
+	for (unsigned i = 0; i < 16; i++)
+		r[i] = both[at[i] & 31];
+	return simd_load(r);
+#endif
+}
+
+/* ---- halves, widened ---- */
+
+#define SIMD_HALVES(shape, half, wide)                                          \
+	SIMD_INLINE wide simd_low_##shape(v128 a)                               \
+	{                                                                       \
+		return WIDEN((half)a[0], wide);                                 \
+	}                                                                       \
+	SIMD_INLINE wide simd_high_##shape(v128 a)                              \
+	{                                                                       \
+		return WIDEN((half)a[1], wide);                                 \
+	}
+#ifdef SIMD_SSE2
+/* Unpacked beside themselves, or beside zeros. */
+#define SIMD_UNPACK(shape, bits, width)                                         \
+	SIMD_INLINE i##shape simd_low_i##bits(v128 a)                           \
+	{                                                                       \
+		return (i##shape)_mm_unpacklo_epi##width((__m128i)a, (__m128i)a) >> width; \
+	}                                                                       \
+	SIMD_INLINE i##shape simd_high_i##bits(v128 a)                          \
+	{                                                                       \
+		return (i##shape)_mm_unpackhi_epi##width((__m128i)a, (__m128i)a) >> width; \
+	}                                                                       \
+	SIMD_INLINE u##shape simd_low_u##bits(v128 a)                           \
+	{                                                                       \
+		return (u##shape)_mm_unpacklo_epi##width((__m128i)a, _mm_setzero_si128()); \
+	}                                                                       \
+	SIMD_INLINE u##shape simd_high_u##bits(v128 a)                          \
+	{                                                                       \
+		return (u##shape)_mm_unpackhi_epi##width((__m128i)a, _mm_setzero_si128()); \
+	}
+SIMD_UNPACK(16x8, 8x16, 8)
+SIMD_UNPACK(32x4, 16x8, 16)
+SIMD_INLINE i64x2 simd_low_i32x4(v128 a)
+{
+	return (i64x2)_mm_unpacklo_epi32((__m128i)a, (__m128i)((i32x4)a < 0));
+}
+SIMD_INLINE i64x2 simd_high_i32x4(v128 a)
+{
+	return (i64x2)_mm_unpackhi_epi32((__m128i)a, (__m128i)((i32x4)a < 0));
+}
+SIMD_INLINE u64x2 simd_low_u32x4(v128 a)
+{
+	return (u64x2)_mm_unpacklo_epi32((__m128i)a, _mm_setzero_si128());
+}
+SIMD_INLINE u64x2 simd_high_u32x4(v128 a)
+{
+	return (u64x2)_mm_unpackhi_epi32((__m128i)a, _mm_setzero_si128());
+}
+#else
+SIMD_HALVES(i8x16, i8x8, i16x8)
+SIMD_HALVES(u8x16, u8x8, u16x8)
+SIMD_HALVES(i16x8, i16x4, i32x4)
+SIMD_HALVES(u16x8, u16x4, u32x4)
+SIMD_HALVES(i32x4, i32x2, i64x2)
+SIMD_HALVES(u32x4, u32x2, u64x2)
+#endif
+
+/* The even lanes, sign-extended in place. */
+SIMD_INLINE i16x8 simd_low_i8(i16x8 a)
+{
+	return (i16x8)((u16x8)a << 8) >> 8;
+}
+SIMD_INLINE i32x4 simd_low_i16(i32x4 a)
+{
+	return (i32x4)((u32x4)a << 16) >> 16;
+}
+
+/* ---- integers ---- */
+
+/* (x ^ m) - m negates where m is all ones. */
+#define SIMD_ABS(shape, ushape) \
+	SIMD_INLINE ushape simd_abs_##shape(v128 a) \
+	{ \
+		ushape m = (ushape)((shape)a < 0); \
+		return ((ushape)a ^ m) - m; \
+	}
+SIMD_ABS(i8x16, u8x16)
+SIMD_ABS(i16x8, u16x8)
+SIMD_ABS(i32x4, u32x4)
+SIMD_ABS(i64x2, u64x2)
+
+/* Set bits of each byte: by pairs, fours, eights; or by a table. */
+SIMD_INLINE u8x16 simd_popcnt(v128 a)
+{
+#ifdef SIMD_SSSE3
+	const __m128i bits = _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+	const __m128i low = _mm_set1_epi8(15);
+	__m128i hi = _mm_and_si128(_mm_srli_epi16((__m128i)a, 4), low);
+
+	return (u8x16)_mm_add_epi8(_mm_shuffle_epi8(bits, _mm_and_si128((__m128i)a, low)),
+				   _mm_shuffle_epi8(bits, hi));
+#else
+	v128 m1 = (v128)SPLAT(u8x16, 0x55), m2 = (v128)SPLAT(u8x16, 0x33);
+	v128 m4 = (v128)SPLAT(u8x16, 0x0f);
+	u8x16 x = (u8x16)a - (u8x16)(a >> 1 & m1);
+
+	x = (u8x16)((v128)x & m2) + (u8x16)((v128)x >> 2 & m2);
+	return (u8x16)((v128)(x + (u8x16)((v128)x >> 4)) & m4);
+#endif
+}
+
+/* Shifts take the count modulo the width.  Bytes are shifted as halves, and
+ * what crossed over is masked; a signed shift is a logical one whose sign bit,
+ * wherever it went, is spread by (x ^ m) - m. */
+#ifdef SIMD_SSE2
+#define SIMD_SHL(bits, a, n) _mm_sll_epi##bits((__m128i)(a), _mm_cvtsi32_si128((int)(n)))
+#define SIMD_SHR(bits, a, n) _mm_srl_epi##bits((__m128i)(a), _mm_cvtsi32_si128((int)(n)))
+#define SIMD_SAR(bits, a, n) _mm_sra_epi##bits((__m128i)(a), _mm_cvtsi32_si128((int)(n)))
+#else
+#define SIMD_SHL(bits, a, n) ((SIMD_U(bits))(a) << SPLAT(SIMD_U(bits), n))
+#define SIMD_SHR(bits, a, n) ((SIMD_U(bits))(a) >> SPLAT(SIMD_U(bits), n))
+#define SIMD_SAR(bits, a, n) ((SIMD_I(bits))(a) >> SPLAT(SIMD_I(bits), n))
+#define SIMD_U(bits) SIMD_U_##bits
+#define SIMD_I(bits) SIMD_I_##bits
+#define SIMD_U_16 u16x8
+#define SIMD_U_32 u32x4
+#define SIMD_U_64 u64x2
+#define SIMD_I_16 i16x8
+#define SIMD_I_32 i32x4
+#endif
+SIMD_INLINE v128 simd_shl_i8x16(v128 a, uint64_t b)
+{
+	unsigned n = b & 7;
+
+	return (v128)SIMD_SHL(16, a, n) & (v128)SPLAT(u8x16, 0xff << n);
+}
+SIMD_INLINE v128 simd_shr_u8x16(v128 a, uint64_t b)
+{
+	unsigned n = b & 7;
+
+	return (v128)SIMD_SHR(16, a, n) & (v128)SPLAT(u8x16, 0xff >> n);
+}
+SIMD_INLINE v128 simd_shr_i8x16(v128 a, uint64_t b)
+{
+	u8x16 m = SPLAT(u8x16, 0x80 >> (b & 7));
+
+	return (v128)(((u8x16)simd_shr_u8x16(a, b) ^ m) - m);
+}
+SIMD_INLINE v128 simd_shl_i16x8(v128 a, uint64_t b) { return (v128)SIMD_SHL(16, a, b & 15); }
+SIMD_INLINE v128 simd_shr_i16x8(v128 a, uint64_t b) { return (v128)SIMD_SAR(16, a, b & 15); }
+SIMD_INLINE v128 simd_shr_u16x8(v128 a, uint64_t b) { return (v128)SIMD_SHR(16, a, b & 15); }
+SIMD_INLINE v128 simd_shl_i32x4(v128 a, uint64_t b) { return (v128)SIMD_SHL(32, a, b & 31); }
+SIMD_INLINE v128 simd_shr_i32x4(v128 a, uint64_t b) { return (v128)SIMD_SAR(32, a, b & 31); }
+SIMD_INLINE v128 simd_shr_u32x4(v128 a, uint64_t b) { return (v128)SIMD_SHR(32, a, b & 31); }
+SIMD_INLINE v128 simd_shl_i64x2(v128 a, uint64_t b) { return (v128)SIMD_SHL(64, a, b & 63); }
+SIMD_INLINE v128 simd_shr_u64x2(v128 a, uint64_t b) { return (v128)SIMD_SHR(64, a, b & 63); }
+SIMD_INLINE v128 simd_shr_i64x2(v128 a, uint64_t b)
+{
+	u64x2 m = SPLAT(u64x2, 1ull << 63 >> (b & 63));
+
+	return (v128)((simd_shr_u64x2(a, b) ^ m) - m);
+}
+
+/* What SSE2 has for bytes and halves under one name each. */
+#define SIMD_VIA(name, insn) \
+	SIMD_INLINE v128 simd_##name(v128 a, v128 b) \
+	{ \
+		return (v128)_mm_##insn((__m128i)a, (__m128i)b); \
+	}
+#define SIMD_MIN(shape) \
+	SIMD_INLINE v128 simd_min_##shape(v128 a, v128 b) \
+	{ \
+		return simd_select((v128)((shape)a < (shape)b), a, b); \
+	}
+#define SIMD_MAX(shape) \
+	SIMD_INLINE v128 simd_max_##shape(v128 a, v128 b) \
+	{ \
+		return simd_select((v128)((shape)a > (shape)b), a, b); \
+	}
+#ifdef SIMD_SSE2
+SIMD_VIA(add_sat_i8x16, adds_epi8)
+SIMD_VIA(add_sat_u8x16, adds_epu8)
+SIMD_VIA(add_sat_i16x8, adds_epi16)
+SIMD_VIA(add_sat_u16x8, adds_epu16)
+SIMD_VIA(sub_sat_i8x16, subs_epi8)
+SIMD_VIA(sub_sat_u8x16, subs_epu8)
+SIMD_VIA(sub_sat_i16x8, subs_epi16)
+SIMD_VIA(sub_sat_u16x8, subs_epu16)
+SIMD_VIA(avgr_u8x16, avg_epu8)
+SIMD_VIA(avgr_u16x8, avg_epu16)
+SIMD_VIA(narrow_i8x16, packs_epi16)
+SIMD_VIA(narrow_u8x16, packus_epi16)
+SIMD_VIA(narrow_i16x8, packs_epi32)
+SIMD_VIA(min_u8x16, min_epu8)
+SIMD_VIA(max_u8x16, max_epu8)
+SIMD_VIA(min_i16x8, min_epi16)
+SIMD_VIA(max_i16x8, max_epi16)
+SIMD_VIA(dot, madd_epi16)
+#else
+/* Overflow has the sign bit of both operands and not that of the sum; then
+ * the bound is the one on a's side. */
+#define SIMD_SATURATING(shape, ushape, top)                                     \
+	SIMD_INLINE v128 simd_add_sat_##ushape(v128 a, v128 b)                  \
+	{                                                                       \
+		ushape s = (ushape)a + (ushape)b;                               \
+		return (v128)(s | (ushape)(s < (ushape)a));                     \
+	}                                                                       \
+	SIMD_INLINE v128 simd_sub_sat_##ushape(v128 a, v128 b)                  \
+	{                                                                       \
+		ushape d = (ushape)a - (ushape)b;                               \
+		return (v128)(d & (ushape)((ushape)a >= (ushape)b));            \
+	}                                                                       \
+	SIMD_INLINE v128 simd_add_sat_##shape(v128 a, v128 b)                   \
+	{                                                                       \
+		v128 s = (v128)((ushape)a + (ushape)b);                         \
+		v128 over = (v128)((shape)((a ^ s) & (b ^ s)) < 0);             \
+		ushape bound = ((ushape)a >> top) + (SIMD_LANE(shape))(~0ull >> 1 >> (63 - top)); \
+		return simd_select(over, (v128)bound, s);                       \
+	}                                                                       \
+	SIMD_INLINE v128 simd_sub_sat_##shape(v128 a, v128 b)                   \
+	{                                                                       \
+		v128 d = (v128)((ushape)a - (ushape)b);                         \
+		v128 over = (v128)((shape)((a ^ b) & (a ^ d)) < 0);             \
+		ushape bound = ((ushape)a >> top) + (SIMD_LANE(shape))(~0ull >> 1 >> (63 - top)); \
+		return simd_select(over, (v128)bound, d);                       \
+	}                                                                       \
+	SIMD_INLINE v128 simd_avgr_##ushape(v128 a, v128 b)                     \
+	{                                                                       \
+		return (v128)((ushape)(a | b) - ((ushape)(a ^ b) >> 1));        \
+	}
+SIMD_SATURATING(i8x16, u8x16, 7)
+SIMD_SATURATING(i16x8, u16x8, 15)
+#undef SIMD_SATURATING
+SIMD_MIN(u8x16)
+SIMD_MAX(u8x16)
+SIMD_MIN(i16x8)
+SIMD_MAX(i16x8)
+#define SIMD_NARROW(name, shape, half, from, min, max)                          \
+	SIMD_INLINE v128 simd_narrow_##name(v128 a, v128 b)                     \
+	{                                                                       \
+		from x = (from)a, y = (from)b;                                  \
+		from lo = SPLAT(from, min), hi = SPLAT(from, max);              \
+                                                                                \
+		x = SIMD_SELECT(from, x < lo, lo, SIMD_SELECT(from, x > hi, hi, x)); \
+		y = SIMD_SELECT(from, y < lo, lo, SIMD_SELECT(from, y > hi, hi, y)); \
+		return (v128){ (uint64_t)WIDEN(x, half), (uint64_t)WIDEN(y, half) }; \
+	}
+SIMD_NARROW(i8x16, i8x16, i8x8, i16x8, -128, 127)
+SIMD_NARROW(u8x16, u8x16, u8x8, i16x8, 0, 255)
+SIMD_NARROW(i16x8, i16x8, i16x4, i32x4, -32768, 32767)
+/* Products of even and of odd lanes; only -32768 four times over wraps. */
+SIMD_INLINE v128 simd_dot(v128 a, v128 b)
+{
+	i32x4 even = simd_low_i16((i32x4)a) * simd_low_i16((i32x4)b);
+	i32x4 odd = ((i32x4)a >> 16) * ((i32x4)b >> 16);
+
+	return (v128)((u32x4)even + (u32x4)odd);
+}
+#endif
+
+#ifdef SIMD_SSE41
+SIMD_VIA(min_i8x16, min_epi8)
+SIMD_VIA(max_i8x16, max_epi8)
+SIMD_VIA(min_u16x8, min_epu16)
+SIMD_VIA(max_u16x8, max_epu16)
+SIMD_VIA(min_i32x4, min_epi32)
+SIMD_VIA(max_i32x4, max_epi32)
+SIMD_VIA(min_u32x4, min_epu32)
+SIMD_VIA(max_u32x4, max_epu32)
+SIMD_VIA(narrow_u16x8, packus_epi32)
+#else
+SIMD_MIN(i8x16)
+SIMD_MAX(i8x16)
+SIMD_MIN(u16x8)
+SIMD_MAX(u16x8)
+SIMD_MIN(i32x4)
+SIMD_MAX(i32x4)
+SIMD_MIN(u32x4)
+SIMD_MAX(u32x4)
+#ifdef SIMD_SSE2
+/* packssdw on what was moved down by 2^15; without the negative ones nothing
+ * wraps. */
+SIMD_INLINE v128 simd_narrow_u16x8(v128 a, v128 b)
+{
+	i32x4 x = (i32x4)a & ((i32x4)a > 0), y = (i32x4)b & ((i32x4)b > 0);
+
+	return (v128)((u16x8)_mm_packs_epi32((__m128i)(x - 0x8000), (__m128i)(y - 0x8000)) +
+		      SPLAT(u16x8, 0x8000));
+}
+#else
+SIMD_NARROW(u16x8, u16x8, u16x4, i32x4, 0, 65535)
+#endif
+#endif
+
+SIMD_INLINE v128 simd_mul_u32x4(v128 a, v128 b)
+{
+	return (v128)((u32x4)a * (u32x4)b);
+}
+
+/* 32 by 32 to 64 bits.  A signed product is the unsigned one less, in its high
+ * half, each operand whose partner is negative. */
+#ifdef SIMD_SSE2
+SIMD_INLINE v128 simd__mul_even_u(__m128i a, __m128i b) { return (v128)_mm_mul_epu32(a, b); }
+SIMD_INLINE v128 simd__mul_even_i(__m128i a, __m128i b)
+{
+#ifdef SIMD_SSE41
+	return (v128)_mm_mul_epi32(a, b);
+#else
+	u32x4 x = (u32x4)a & (u32x4)((i32x4)b < 0), y = (u32x4)b & (u32x4)((i32x4)a < 0);
+
+	return (v128)_mm_mul_epu32(a, b) - ((v128)(x + y) << 32);
+#endif
+}
+#define SIMD_EXTMUL(shape, s)                                                   \
+	SIMD_INLINE v128 simd_extmul_low_##shape(v128 a, v128 b)                \
+	{                                                                       \
+		return simd__mul_even_##s(_mm_shuffle_epi32((__m128i)a, 0x50),  \
+					  _mm_shuffle_epi32((__m128i)b, 0x50)); \
+	}                                                                       \
+	SIMD_INLINE v128 simd_extmul_high_##shape(v128 a, v128 b)               \
+	{                                                                       \
+		return simd__mul_even_##s(_mm_shuffle_epi32((__m128i)a, 0xfa),  \
+					  _mm_shuffle_epi32((__m128i)b, 0xfa)); \
+	}
+#else
+#define SIMD_EXTMUL(shape, s)                                                   \
+	SIMD_INLINE v128 simd_extmul_low_##shape(v128 a, v128 b)                \
+	{                                                                       \
+		return (v128)(simd_low_##shape(a) * simd_low_##shape(b));       \
+	}                                                                       \
+	SIMD_INLINE v128 simd_extmul_high_##shape(v128 a, v128 b)               \
+	{                                                                       \
+		return (v128)(simd_high_##shape(a) * simd_high_##shape(b));     \
+	}
+#endif
+SIMD_EXTMUL(i32x4, i)
+SIMD_EXTMUL(u32x4, u)
+
+/* (a * b + 2^14) >> 15; only -1 times -1 does not fit. */
+SIMD_INLINE v128 simd__q15mulr(v128 a, v128 b)
+{
+#if defined(SIMD_SSSE3)
+	return (v128)_mm_mulhrs_epi16((__m128i)a, (__m128i)b);
+#elif defined(SIMD_SSE2)
+	/* hi * 2 and the top two bits of lo, of which the lower rounds. */
+	u16x8 hi = (u16x8)_mm_mulhi_epi16((__m128i)a, (__m128i)b);
+	u16x8 lo = (u16x8)a * (u16x8)b;
+
+	return (v128)((hi << 1) + (((lo >> 14) + 1) >> 1));
+#else
+	i32x4 lo = (simd_low_i16x8(a) * simd_low_i16x8(b) + 0x4000) >> 15;
+	i32x4 hi = (simd_high_i16x8(a) * simd_high_i16x8(b) + 0x4000) >> 15;
+
+	return (v128){ (uint64_t)WIDEN(lo, i16x4), (uint64_t)WIDEN(hi, i16x4) };
+#endif
+}
+SIMD_INLINE v128 simd_q15mulr_sat(v128 a, v128 b)
+{
+	i16x8 r = (i16x8)simd__q15mulr(a, b);
+
+	return (v128)(r ^ (r == INT16_MIN));
+}
+
+/* ---- floats ---- */
+
+SIMD_INLINE v128 simd_abs_f32x4(v128 a) { return a & (v128)SPLAT(u32x4, 0x7fffffff); }
+SIMD_INLINE v128 simd_neg_f32x4(v128 a) { return a ^ (v128)SPLAT(u32x4, 0x80000000); }
+SIMD_INLINE v128 simd_abs_f64x2(v128 a) { return a & SPLAT(u64x2, ~0ull >> 1); }
+SIMD_INLINE v128 simd_neg_f64x2(v128 a) { return a ^ SPLAT(u64x2, 1ull << 63); }
+
+#define SIMD_EACH32(x, f) ((f32x4){ f((x)[0]), f((x)[1]), f((x)[2]), f((x)[3]) })
+#define SIMD_EACH64(x, f) ((f64x2){ f((x)[0]), f((x)[1]) })
+
+#if defined(SIMD_SSE2)
+SIMD_INLINE f32x4 simd_sqrt_f32x4(f32x4 x) { return (f32x4)_mm_sqrt_ps((__m128)x); }
+SIMD_INLINE f64x2 simd_sqrt_f64x2(f64x2 x) { return (f64x2)_mm_sqrt_pd((__m128d)x); }
+#elif defined(SIMD_NEON)
+SIMD_INLINE f32x4 simd_sqrt_f32x4(f32x4 x) { return (f32x4)vsqrtq_f32((float32x4_t)x); }
+SIMD_INLINE f64x2 simd_sqrt_f64x2(f64x2 x) { return (f64x2)vsqrtq_f64((float64x2_t)x); }
+#else
+SIMD_INLINE f32x4 simd_sqrt_f32x4(f32x4 x) { return SIMD_EACH32(x, float__sqrt32); }
+SIMD_INLINE f64x2 simd_sqrt_f64x2(f64x2 x) { return SIMD_EACH64(x, float__sqrt64); }
+#endif
+
+/* Roundings: float.h says how; here without a branch. */
+#if defined(SIMD_SSE41)
+#define SIMD_ROUND(name, mode)                                                  \
+	SIMD_INLINE f32x4 simd_##name##_f32x4(f32x4 x)                          \
+	{                                                                       \
+		return (f32x4)_mm_round_ps((__m128)x, (mode) | _MM_FROUND_NO_EXC); \
+	}                                                                       \
+	SIMD_INLINE f64x2 simd_##name##_f64x2(f64x2 x)                          \
+	{                                                                       \
+		return (f64x2)_mm_round_pd((__m128d)x, (mode) | _MM_FROUND_NO_EXC); \
+	}
+SIMD_ROUND(ceil, _MM_FROUND_TO_POS_INF)
+SIMD_ROUND(floor, _MM_FROUND_TO_NEG_INF)
+SIMD_ROUND(trunc, _MM_FROUND_TO_ZERO)
+SIMD_ROUND(nearest, _MM_FROUND_TO_NEAREST_INT)
+#elif defined(SIMD_NEON)
+#define SIMD_ROUND(name, insn)                                                  \
+	SIMD_INLINE f32x4 simd_##name##_f32x4(f32x4 x)                          \
+	{                                                                       \
+		return (f32x4)insn##_f32((float32x4_t)x);                       \
+	}                                                                       \
+	SIMD_INLINE f64x2 simd_##name##_f64x2(f64x2 x)                          \
+	{                                                                       \
+		return (f64x2)insn##_f64((float64x2_t)x);                       \
+	}
+SIMD_ROUND(ceil, vrndpq)
+SIMD_ROUND(floor, vrndmq)
+SIMD_ROUND(trunc, vrndq)
+SIMD_ROUND(nearest, vrndnq)
+#else
+/* r is a rounded to nearest, a the magnitude; `adjust` makes r what is asked
+ * for, in terms of the signed values r and x. */
+#define SIMD_ROUND(name, shape, ushape, magic, one, adjust)                     \
+	SIMD_INLINE shape simd_##name##_##shape(shape x)                        \
+	{                                                                       \
+		v128 sign = (v128)x ^ simd_abs_##shape((v128)x);                \
+		shape a = (shape)((v128)x ^ sign);                              \
+		shape r = (a + (magic)) - (magic);                              \
+		v128 small = (v128)(a < (magic));                               \
+                                                                                \
+		r = (shape)((v128)r | sign);                                    \
+		r = (shape)(simd_abs_##shape((v128)(adjust)) | sign);           \
+		return SIMD_SELECT(shape, small, r, x + 0);                     \
+	}
+#define SIMD_ONE(shape, one, cond) ((shape)((v128)(cond) & (v128)SPLAT(shape, one)))
+#define SIMD_ROUNDS(shape, ushape, magic, one)                                  \
+	SIMD_ROUND(nearest, shape, ushape, magic, one, r)                       \
+	SIMD_ROUND(ceil, shape, ushape, magic, one, r + SIMD_ONE(shape, one, r < x)) \
+	SIMD_ROUND(floor, shape, ushape, magic, one, r - SIMD_ONE(shape, one, r > x)) \
+	SIMD_ROUND(trunc, shape, ushape, magic, one,                            \
+		   (shape)simd_abs_##shape((v128)r) -                           \
+		   SIMD_ONE(shape, one, (shape)simd_abs_##shape((v128)r) > a))
+SIMD_ROUNDS(f32x4, u32x4, 0x1p23f, 1.0f)
+SIMD_ROUNDS(f64x2, u64x2, 0x1p52, 1.0)
+#endif
+
+/* Both orders of the host's minimum (which answers with the second operand
+ * when it cannot tell) differ for NaNs and zeros only: ORed, they are -0 or a
+ * NaN.  Where unordered all bits are set, then those below the quiet bit
+ * cleared.  The same for the maximum, with the sign of a zero ANDed. */
+#ifdef SIMD_SSE2
+#define SIMD_FMINMAX(shape, m, sfx, quiet_shift)                                \
+	SIMD_INLINE shape simd_min_##shape(shape x, shape y)                    \
+	{                                                                       \
+		m a = (m)x, b = (m)y;                                           \
+		m r = _mm_or_##sfx(_mm_min_##sfx(a, b), _mm_min_##sfx(b, a));   \
+		m nan = _mm_cmpunord_##sfx(a, b);                               \
+                                                                                \
+		r = _mm_or_##sfx(r, nan);                                       \
+		return (shape)_mm_andnot_##sfx((m)SIMD_SRL(shape, nan, quiet_shift), r); \
+	}                                                                       \
+	SIMD_INLINE shape simd_max_##shape(shape x, shape y)                    \
+	{                                                                       \
+		m a = (m)x, b = (m)y;                                           \
+		m r = _mm_and_##sfx(_mm_max_##sfx(a, b), _mm_max_##sfx(b, a));  \
+		m nan = _mm_cmpunord_##sfx(a, b);                               \
+                                                                                \
+		r = _mm_or_##sfx(r, nan);                                       \
+		return (shape)_mm_andnot_##sfx((m)SIMD_SRL(shape, nan, quiet_shift), r); \
+	}                                                                       \
+	SIMD_INLINE shape simd_pmin_##shape(shape x, shape y)                   \
+	{                                                                       \
+		return (shape)_mm_min_##sfx((m)y, (m)x);                        \
+	}                                                                       \
+	SIMD_INLINE shape simd_pmax_##shape(shape x, shape y)                   \
+	{                                                                       \
+		return (shape)_mm_max_##sfx((m)y, (m)x);                        \
+	}
+#define SIMD_SRL(shape, v, n) SIMD_SRL_##shape(v, n)
+#define SIMD_SRL_f32x4(v, n) _mm_srli_epi32((__m128i)(v), n)
+#define SIMD_SRL_f64x2(v, n) _mm_srli_epi64((__m128i)(v), n)
+SIMD_FMINMAX(f32x4, __m128, ps, 10)
+SIMD_FMINMAX(f64x2, __m128d, pd, 13)
+#else
+#define SIMD_FMINMAX(shape)                                                     \
+	SIMD_INLINE shape simd_min_##shape(shape a, shape b)                    \
+	{                                                                       \
+		v128 same = (v128)a | (v128)b;                                  \
+		shape r = SIMD_SELECT(shape, a == b, same, a + b);              \
+                                                                                \
+		r = SIMD_SELECT(shape, a < b, a, r);                            \
+		return SIMD_SELECT(shape, a > b, b, r);                         \
+	}                                                                       \
+	SIMD_INLINE shape simd_max_##shape(shape a, shape b)                    \
+	{                                                                       \
+		v128 same = (v128)a & (v128)b;                                  \
+		shape r = SIMD_SELECT(shape, a == b, same, a + b);              \
+                                                                                \
+		r = SIMD_SELECT(shape, a > b, a, r);                            \
+		return SIMD_SELECT(shape, a < b, b, r);                         \
+	}                                                                       \
+	SIMD_INLINE shape simd_pmin_##shape(shape a, shape b)                   \
+	{                                                                       \
+		return SIMD_SELECT(shape, b < a, b, a);                         \
+	}                                                                       \
+	SIMD_INLINE shape simd_pmax_##shape(shape a, shape b)                   \
+	{                                                                       \
+		return SIMD_SELECT(shape, a < b, b, a);                         \
+	}
+SIMD_FMINMAX(f32x4)
+SIMD_FMINMAX(f64x2)
+#endif
+
+/* ---- conversions ---- */
+
+#ifdef SIMD_SSE2
+SIMD_INLINE f32x4 simd_demote(f64x2 x) { return (f32x4)_mm_cvtpd_ps((__m128d)x); }
+SIMD_INLINE f64x2 simd_promote(f32x4 x) { return (f64x2)_mm_cvtps_pd((__m128)x); }
+SIMD_INLINE f64x2 simd_convert_low_i32x4(i32x4 x) { return (f64x2)_mm_cvtepi32_pd((__m128i)x); }
+#else
+SIMD_INLINE f32x4 simd_demote(f64x2 x) { return (f32x4){ (float)x[0], (float)x[1], 0, 0 }; }
+SIMD_INLINE f64x2 simd_promote(f32x4 x) { return (f64x2){ (double)x[0], (double)x[1] }; }
+SIMD_INLINE f64x2 simd_convert_low_i32x4(i32x4 x) { return (f64x2){ x[0], x[1] }; }
+#endif
+SIMD_INLINE f32x4 simd_convert_i32x4(i32x4 x)
+{
+	return __builtin_convertvector(x, f32x4);
+}
+/* Both halves are exact, so their sum is rounded once. */
+SIMD_INLINE f32x4 simd_convert_u32x4(u32x4 x)
+{
+	return simd_convert_i32x4((i32x4)(x >> 16)) * 0x1p16f +
+	       simd_convert_i32x4((i32x4)(x & 0xffff));
+}
+/* As the low bits of 2^52, less 2^52. */
+SIMD_INLINE f64x2 simd_convert_low_u32x4(u32x4 x)
+{
+	return (f64x2)(simd_low_u32x4((v128)x) | SPLAT(u64x2, 0x4330000000000000)) - 0x1p52;
+}
+
+#ifdef SIMD_SSE2
+/* cvttps2dq and cvttpd2dq answer 2^31 to what they cannot convert; what is
+ * too large in the positive becomes 2^31 - 1 by inversion, NaN is zeroed before. */
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_s(f32x4 x)
+{
+	i32x4 big = x >= 0x1p31f;
+
+	x = (f32x4)((i32x4)x & (x == x));
+	return (i32x4)_mm_cvttps_epi32((__m128)x) ^ big;
+}
+/* maxps answers with its second operand to a NaN.  From 2^31 on, 2^31 is
+ * subtracted and put back as a bit. */
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_u(f32x4 x)
+{
+	x = (f32x4)_mm_max_ps((__m128)x, _mm_setzero_ps());
+
+	i32x4 big = x >= 0x1p31f;
+	f32x4 y = x - (f32x4)(big & (i32x4)SPLAT(f32x4, 0x1p31f));
+	i32x4 over = y >= 0x1p31f;
+
+	return ((i32x4)_mm_cvttps_epi32((__m128)y) ^ (i32x4)((u32x4)big << 31)) | over;
+}
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_s(f64x2 x)
+{
+	__m128d max = _mm_set1_pd(2147483647.0), v = (__m128d)x;
+
+	v = _mm_and_pd(_mm_min_pd(v, max), _mm_cmpord_pd(v, v));
+	return (i32x4)_mm_cvttpd_epi32(v);
+}
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_u(f64x2 x)
+{
+	__m128d max = _mm_set1_pd(4294967295.0), half = _mm_set1_pd(0x1p31);
+	__m128d v = _mm_min_pd(_mm_max_pd((__m128d)x, _mm_setzero_pd()), max);
+	__m128d big = _mm_cmpge_pd(v, half);
+	__m128i r = _mm_cvttpd_epi32(_mm_sub_pd(v, _mm_and_pd(big, half)));
+	/* the low words of both masks, beside each other */
+	__m128i top = _mm_slli_epi32(_mm_shuffle_epi32((__m128i)big, 0x08), 31);
+
+	return (i32x4)_mm_xor_si128(r, _mm_move_epi64(top));
+}
+#else
+#define SIMD_SAT4(x, f) \
+	((i32x4)(u32x4){ f((x)[0]), f((x)[1]), f((x)[2]), f((x)[3]) })
+#define SIMD_SAT2(x, f) ((i32x4)(u32x4){ f((x)[0]), f((x)[1]), 0, 0 })
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_s(f32x4 x) { return SIMD_SAT4(x, float_sat_f32_s32); }
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_u(f32x4 x) { return SIMD_SAT4(x, float_sat_f32_u32); }
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_s(f64x2 x) { return SIMD_SAT2(x, float_sat_f64_s32); }
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_u(f64x2 x) { return SIMD_SAT2(x, float_sat_f64_u32); }
+#endif
+
+/* ---- relaxed (4.3.4) ----
+ * What the host does best among the allowed; the choices R are, with SSE2:
+ * fmin = fmax = 2, trunc_s = 1; with SSSE3 also swizzle = iq15mulr = idot = 1;
+ * with FMA fmadd = 1.  All others, and all on other hosts, are 0. */
+
+#if defined(SIMD_SSE2) && !defined(WASM_DETERMINISTIC)
+SIMD_INLINE f32x4 simd_relaxed_min_f32x4(f32x4 x, f32x4 y) { return (f32x4)_mm_min_ps((__m128)x, (__m128)y); }
+SIMD_INLINE f32x4 simd_relaxed_max_f32x4(f32x4 x, f32x4 y) { return (f32x4)_mm_max_ps((__m128)x, (__m128)y); }
+SIMD_INLINE f64x2 simd_relaxed_min_f64x2(f64x2 x, f64x2 y) { return (f64x2)_mm_min_pd((__m128d)x, (__m128d)y); }
+SIMD_INLINE f64x2 simd_relaxed_max_f64x2(f64x2 x, f64x2 y) { return (f64x2)_mm_max_pd((__m128d)x, (__m128d)y); }
+SIMD_INLINE i32x4 simd_relaxed_trunc_f32x4_s(f32x4 x) { return (i32x4)_mm_cvttps_epi32((__m128)x); }
+SIMD_INLINE i32x4 simd_relaxed_trunc_f64x2_s(f64x2 x) { return (i32x4)_mm_cvttpd_epi32((__m128d)x); }
+#else
+#define simd_relaxed_min_f32x4 simd_min_f32x4
+#define simd_relaxed_max_f32x4 simd_max_f32x4
+#define simd_relaxed_min_f64x2 simd_min_f64x2
+#define simd_relaxed_max_f64x2 simd_max_f64x2
+#define simd_relaxed_trunc_f32x4_s simd_trunc_sat_f32x4_s
+#define simd_relaxed_trunc_f64x2_s simd_trunc_sat_f64x2_s
+#endif
+
+#if defined(SIMD_SSSE3) && !defined(WASM_DETERMINISTIC)
+SIMD_INLINE v128 simd_relaxed_swizzle(v128 a, v128 b)
+{
+	return (v128)_mm_shuffle_epi8((__m128i)a, (__m128i)b);
+}
+#define simd_relaxed_q15mulr simd__q15mulr
+/* Signed a times unsigned b, pairs added with saturation: pmaddubsw has the
+ * operands in the other order. */
+SIMD_INLINE v128 simd_relaxed_dot(v128 a, v128 b)
+{
+	return (v128)_mm_maddubs_epi16((__m128i)b, (__m128i)a);
+}
+#else
+#define simd_relaxed_swizzle simd_swizzle
+#define simd_relaxed_q15mulr simd_q15mulr_sat
+/* Only -128 four times over, 2^15, saturates. */
+SIMD_INLINE v128 simd_relaxed_dot(v128 a, v128 b)
+{
+	i16x8 even = simd_low_i8((i16x8)a) * simd_low_i8((i16x8)b);
+	i16x8 odd = ((i16x8)a >> 8) * ((i16x8)b >> 8);
+
+	return simd_add_sat_i16x8((v128)even, (v128)odd);
+}
+#endif
+SIMD_INLINE v128 simd_relaxed_dot_add(v128 a, v128 b, v128 c)
+{
+	i32x4 d = (i32x4)simd_relaxed_dot(a, b);
+
+	return (v128)((u32x4)((d >> 16) + simd_low_i16(d)) + (u32x4)c);
+}
+
+#if defined(SIMD_FMA) && !defined(WASM_DETERMINISTIC)
+SIMD_INLINE f32x4 simd_madd_f32x4(f32x4 a, f32x4 b, f32x4 c)
+{
+	return (f32x4)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+}
+SIMD_INLINE f64x2 simd_madd_f64x2(f64x2 a, f64x2 b, f64x2 c)
+{
+	return (f64x2)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
+}
+#else
+SIMD_INLINE f32x4 simd_madd_f32x4(f32x4 a, f32x4 b, f32x4 c) { return a * b + c; }
+SIMD_INLINE f64x2 simd_madd_f64x2(f64x2 a, f64x2 b, f64x2 c) { return a * b + c; }
+#endif
+
+#endif
