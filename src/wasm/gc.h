@@ -109,6 +109,9 @@ void wasm_gc_stats(const struct wasm_store *s, struct wasm_gc_stats *st);
  * with wasm_gc_word_ok() before the guest runs (false: the snapshot is bad). */
 void wasm_gc_save(struct wasm_store *s, struct ser_writer *w);
 void wasm_gc_load(struct wasm_store *s, struct ser_reader *r);
+/* Is this the word of an object that is there, or of an i31?  For words that
+ * others load after wasm_gc_load(), which are anybody's. */
+bool wasm_gc_owns(const struct wasm_store *s, wasm_word w);
 bool wasm_gc_word_ok(const struct wasm_store *s, wasm_word w, struct wasm_type t);
 
 #endif

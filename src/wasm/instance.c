@@ -446,6 +446,24 @@ static void forget_image(struct wasm_instance *i)
 			       m->datas[k].len);
 }
 
+/* A trap between segments: those that were not applied are not dropped, and
+ * functions that others have by now may use them; they want words. */
+static void keep_elems(struct wasm_instance *i)
+{
+	for (uint32_t k = 0; k < i->module->nelems; k++) {
+		const struct wasm_elem *seg = &i->module->elems[k];
+		struct wasm_rt_elem *x = &i->elems[k];
+
+		if (!x->n || x->words)
+			continue;
+		x->words = base_calloc(x->n, sizeof(*x->words));
+		if (!x->words)
+			x->n = 0;
+		for (uint32_t f = 0; f < x->n; f++)
+			x->words[f] = wasm__func_word(i->store, i->funcs[seg->funcs[f]]);
+	}
+}
+
 static enum wasm_trap initialize(struct wasm_instance *i)
 {
 	enum wasm_trap t = init_globals(i);
@@ -458,6 +476,7 @@ static enum wasm_trap initialize(struct wasm_instance *i)
 		t = apply_elems(i);
 	if (t) {
 		forget_image(i);
+		keep_elems(i);
 		return t;
 	}
 	t = apply_datas(i);
