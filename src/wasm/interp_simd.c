@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vector instructions for every processor of the host's architecture, and the
+ * choice between these handlers, those for x86-64-v3 (interp_simd_v3.c) and
+ * the deterministic ones of both (interp_simd_det.c, interp_simd_v3_det.c).
+ */
+#define SIMD_TABLE wasm__h_simd
+#define SIMD_TABLE_GUARDED wasm__h_simd_guarded
+#include "wasm/interp_simd.h"
+
+const struct wasm_simd_handlers *wasm__simd_handlers(bool deterministic)
+{
+	static const struct wasm_simd_handlers base = { wasm__h_simd, wasm__h_simd_guarded };
+	static const struct wasm_simd_handlers det = { wasm__h_simd_det, wasm__h_simd_det_guarded };
+#ifdef __x86_64__
+	static const struct wasm_simd_handlers v3 = { wasm__h_simd_v3, wasm__h_simd_v3_guarded };
+	static const struct wasm_simd_handlers v3_det = {
+		wasm__h_simd_v3_det, wasm__h_simd_v3_det_guarded,
+	};
+
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	    __builtin_cpu_supports("bmi2"))
+		return deterministic ? &v3_det : &v3;
+#endif
+	return deterministic ? &det : &base;
+}
