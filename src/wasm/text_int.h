@@ -266,7 +266,6 @@ void text__append(struct ser_writer *w, const struct ser_writer *from);
 uint8_t *text__assemble(struct text *t, size_t *len);
 
 /* ---- text_type.c ---- */
-enum text_space text__space(unsigned row_imm);
 /* An index by number or name, taken; "unknown SPACE". */
 uint32_t text__index(struct text *t, enum text_space space);
 bool text__is_index(const struct text *t);
@@ -279,9 +278,10 @@ bool text__is_val_type(struct text *t);
 void text__val_type(struct text *t, struct ser_writer *w);
 /* Type definitions, at the current "(type" or "(rec". */
 void text__type_field(struct text *t);
-/* A type use; binds parameters' names as locals when `bind`.  When `block`, it
- * may be a plain block type, written to `out`; else its index is returned. */
+/* A type use's index; binds parameters as locals when `bind`. */
 uint32_t text__type_use(struct text *t, bool bind);
+/* The same where parameters have no names. */
+uint32_t text__call_type_use(struct text *t);
 void text__block_type(struct text *t, struct ser_writer *out);
 /* A local of the current function. */
 void text__bind_local(struct text *t, uint32_t symbol, struct text_name_entry n);
@@ -292,14 +292,16 @@ uint32_t text__functype_index(struct text *t, const struct ser_writer *w, uint32
 /* ---- text_instr.c ---- */
 /* Instructions up to the list's ")" (not taken), END written. */
 void text__expr(struct text *t, struct ser_writer *out);
-/* One folded instruction, or "(offset ...)"/"(item ...)"'s content. */
+/* One folded instruction, END written. */
 void text__folded_expr(struct text *t, struct ser_writer *out);
-void text__v128_const(struct text *t, uint8_t out[16]);
-/* Immediates of a row, to w (text_imm.c). */
+
+/* ---- text_imm.c ---- */
+/* Immediates of a row, to w; the row may become another of that mnemonic. */
 void text__immediates(struct text *t, unsigned *row, struct ser_writer *w);
+void text__v128(struct text *t, uint8_t out[16]);
 uint32_t text__label(struct text *t);
-void text__push_label(struct text *t, uint32_t symbol);
-void text__pop_label(struct text *t);
+void text__catches(struct text *t, struct ser_writer *w);
+void text__opcode(struct ser_writer *w, unsigned row);
 
 /* ---- text_annot.c ---- */
 struct text_custom {
