@@ -19,6 +19,7 @@ enum lock_rank {
 	LOCK_RANK_HOST,      /* host services: channels, block queues */
 	LOCK_RANK_LOOP,      /* the event loop's posted list */
 	LOCK_RANK_HART,      /* a hart's sleep/wake lock */
+	LOCK_RANK_PARK,      /* threads parked at a shared memory */
 	LOCK_RANK_MODULE,    /* a module's bodies and names, decoded when asked for */
 	LOCK_RANK_TYPES,     /* a store of WebAssembly types */
 	LOCK_RANK_MAX,

@@ -22,6 +22,7 @@
 #include "base/fail.h"
 #include "base/lock.h"
 #include "mem/fault.h"
+#include "mem/park.h"
 
 #define GIB (1ull << 30)
 /* What memories without a guard reserve at most, if they are not larger. */
@@ -40,6 +41,7 @@ struct mem_linear {
 	uint8_t page_shift;
 	bool shared;
 	struct lock lock;       /* growth of a shared one */
+	struct mem_park *park;  /* of a shared one */
 };
 
 static uint64_t host_page(void)
@@ -149,6 +151,7 @@ static void destroy(struct mem_linear *m)
 	if (m->base)
 		munmap(m->base, m->reserved);
 	lock_fini(&m->lock);
+	mem_park_destroy(m->park);
 	base_free(m);
 }
 
@@ -168,6 +171,11 @@ struct mem_linear *mem_linear_create(const struct mem_linear_options *o, struct 
 	m->slot = -1;
 	atomic_init(&m->refs, 1);
 	lock_init(&m->lock, LOCK_RANK_MEM);
+	if (m->shared && !(m->park = mem_park_create())) {
+		err_set(e, ENOMEM, "out of memory");
+		destroy(m);
+		return NULL;
+	}
 	if (fail_now(FAIL_ALLOC) ||
 	    (!(guard && o->size <= 4 * GIB && reserve_guarded(m)) &&
 	     !reserve_checked(m, o->size, o->is64))) {
@@ -209,6 +217,11 @@ uint8_t *mem_linear_base(const struct mem_linear *m)
 uint64_t mem_linear_size(const struct mem_linear *m)
 {
 	return atomic_load_explicit(&m->size, memory_order_acquire);
+}
+
+struct mem_park *mem_linear_park(const struct mem_linear *m)
+{
+	return m->park;
 }
 
 bool mem_linear_guarded(const struct mem_linear *m)

@@ -39,6 +39,9 @@ struct mem_linear *mem_linear_ref(struct mem_linear *m);
 void mem_linear_unref(struct mem_linear *m);    /* NULL is fine */
 uint8_t *mem_linear_base(const struct mem_linear *m);
 uint64_t mem_linear_size(const struct mem_linear *m);
+/* Where threads wait for each other at a shared memory (park.h); NULL: not shared. */
+struct mem_park;
+struct mem_park *mem_linear_park(const struct mem_linear *m);
 /* Old size in bytes, or -1 (past max, no memory): nothing changed. */
 int64_t mem_linear_grow(struct mem_linear *m, uint64_t bytes);
 /* Is a access without a check safe (any 32-bit index + 32-bit offset + 16)? */

@@ -136,6 +136,7 @@ struct wasm_store {
 	uint64_t *fp;                   /* innermost frame when C runs (host calls, traps) */
 	const struct wasm_op *pc;       /* there */
 	_Atomic bool interrupt;
+	struct mem_park *_Atomic parked; /* where the thread waits: atomic.c */
 	struct wasm_store_limits limits;
 	uint64_t fuel;
 	uint32_t exit_status;
@@ -148,6 +149,7 @@ struct wasm_store {
 	uint64_t memory_used, table_used;
 	struct wasm_instance *caller;   /* whose code called the running host function */
 	struct wasm__owned *owned;      /* store.c's lists */
+	struct wasm_interp *interp;     /* interp.h */
 };
 
 static inline wasm_word wasm__func_word(const struct wasm_store *s, const struct wasm_rt_func *f)
@@ -200,6 +202,8 @@ int wasm__atomic_wait(struct wasm_store *s, struct wasm_rt_memory *m, uint64_t a
 		      unsigned size, uint64_t expected, int64_t timeout_ns);
 int64_t wasm__atomic_notify(struct wasm_store *s, struct wasm_rt_memory *m, uint64_t addr,
 			    uint32_t count);
+/* The interrupt flag is set: a thread that waits shall see it. */
+void wasm__atomic_interrupt(struct wasm_store *s);
 
 /* ---- interp.c and translate.c ---- */
 

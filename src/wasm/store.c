@@ -348,7 +348,8 @@ struct wasm_rt_tag *wasm__tag_at(const struct wasm_store *s, uint32_t n)
 
 void wasm_interrupt(struct wasm_store *s)
 {
-	atomic_store_explicit(&s->interrupt, true, memory_order_relaxed);
+	atomic_store(&s->interrupt, true);
+	wasm__atomic_interrupt(s);
 }
 
 enum wasm_trap wasm_store_trap(struct wasm_store *s, const char *fmt, ...)
