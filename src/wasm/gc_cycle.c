@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When what is done: a minor collection with a step of the old space's cycle,
+ * sized so that the pause stays short, or the whole cycle at once; and the
+ * nursery's size.
+ *
+ * Costs are estimates in ns, counted, not measured, so that two runs of a
+ * guest collect at the same points.
+ */
+#include "wasm/gc_heap.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+enum {
+	PAUSE = 2000000,                /* what a pause should cost, ns */
+	STEP_MIN = 500000,              /* but a cycle goes on at least so fast */
+	GROW = 16 << 20,                /* old bytes that a cycle is not worth */
+};
+
+uint64_t gc__young_bytes(const struct wasm_gc *g)
+{
+	return (g->start.bump - g->eden) + (g->to_bump - g->to);
+}
+
+void gc__watch(struct wasm_gc *g)
+{
+	g->start.watched = g->phase == GC_IDLE ? g->start.young_end / 2 - 1 : INT32_MAX;
+}
+
+void gc__cycle_end(struct wasm_gc *g)
+{
+	uint64_t grow = MAX(g->old_bytes / 2, MIN((uint64_t)GROW, g->limit / 4));
+
+	for (uint32_t r = GC_OLD_FIRST; r < g->top; r++)
+		if (g->space[r] == GC_SPACE_EVACUATED) {
+			g->space[r] = GC_SPACE_DIRTY;
+			g->ndirty++;
+		}
+	g->stats.live = g->old_bytes;
+	g->stats.major++;
+	/* Begin in time to end before the limit, but not all the time. */
+	g->threshold = g->old_bytes + grow;
+	if (g->threshold > g->limit - g->limit / 8)
+		g->threshold = MAX(g->limit - g->limit / 8, g->old_bytes + g->limit / 16);
+	g->phase = GC_IDLE;
+}
+
+/* One step; budget in ns. */
+static void step(struct wasm_gc *g, uint64_t budget)
+{
+	if (g->phase == GC_IDLE) {
+		if (g->old_bytes <= g->threshold && !g->full) {
+			gc__release(g, 16);
+			return;
+		}
+		gc__mark_begin(g);
+	}
+	if (g->phase == GC_MARKING) {
+		if (gc__mark_step(g, budget))
+			gc__sweep_begin(g);
+	} else if (g->phase == GC_SWEEPING) {
+		if (gc__sweep_step(g, budget))
+			g->phase = GC_EVACUATING;
+	}
+	if (g->phase == GC_EVACUATING && !g->ncandidates)
+		gc__cycle_end(g);
+}
+
+/* Halve the nursery when much survives, since that is what a pause costs;
+ * double it when little does. */
+static void adapt(struct wasm_gc *g)
+{
+	if (g->moved > 512 << 10)
+		g->nursery = MAX(g->nursery / 2, g->nursery_min);
+	else if (g->moved < g->nursery / 8)
+		g->nursery = MIN(g->nursery * 2, g->nursery_max);
+	g->eden_end = g->eden + g->nursery;
+	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ull + t.tv_nsec;
+}
+
+static void collect_and_step(struct wasm_gc *g)
+{
+	uint64_t budget = UINT64_MAX;
+	bool adapts = !g->full && g->phase != GC_EVACUATING && gc__young_bytes(g);
+
+	if (g->phase == GC_EVACUATING)
+		gc__evacuate_choose(g, g->full ? UINT64_MAX : PAUSE / 2);
+	gc__minor(g);
+	g->stats.minor++;
+	if (g->phase == GC_EVACUATING)
+		gc__evacuate_done(g);
+	g->large_since = 0;
+	if (!g->full) {
+		budget = g->cost + STEP_MIN < PAUSE ? PAUSE - g->cost : STEP_MIN;
+		if (g->old_bytes > g->limit)
+			budget = PAUSE;
+	}
+	step(g, budget);
+	if (adapts)
+		adapt(g);
+	g->start.bump = g->eden;
+	gc__watch(g);
+}
+
+static void finish(struct wasm_gc *g)
+{
+	while (g->phase != GC_IDLE) {
+		uint32_t before = g->ncandidates;
+		enum gc_phase phase = g->phase;
+
+		collect_and_step(g);
+		if (g->phase == GC_EVACUATING && phase == g->phase && g->ncandidates == before) {
+			/* No room to move to: they stay. */
+			while (g->ncandidates)
+				gc__drop_candidate(g, g->candidates[--g->ncandidates]);
+		}
+	}
+}
+
+static void trace(struct wasm_gc *g, bool full, uint64_t ns)
+{
+	static const char *const names[] = { "idle", "mark", "sweep", "evacuate" };
+
+	log_trace(GC, "%s %" PRIu64 " us, moved %" PRIu64 " KiB, old %" PRIu64
+		  " KiB, nursery %u KiB, %s", full ? "full" : "minor", ns / 1000, g->moved >> 10,
+		  g->old_bytes >> 10, g->nursery >> 10, names[g->phase]);
+}
+
+bool gc__collect(struct wasm_gc *g, bool full)
+{
+	uint64_t start = now_ns(), ns;
+
+	if (gc__regions_free(g) < gc__young_bytes(g) / (GC_REGION - GC_LARGE) + 2)
+		return false;
+	g->stats.peak = MAX(g->stats.peak, g->old_bytes + gc__young_bytes(g));
+	base_free(g->starts);
+	g->starts = NULL;
+	if (full) {
+		g->full = true;
+		g->promote_all = true;
+		finish(g);
+		collect_and_step(g);    /* begins and marks */
+		finish(g);
+		g->full = g->promote_all = false;
+	} else {
+		collect_and_step(g);
+	}
+	ns = now_ns() - start;
+	g->stats.pause_total_ns += ns;
+	g->stats.pause_max_ns = MAX(g->stats.pause_max_ns, ns);
+	trace(g, full, ns);
+	return true;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A random mutator on the collector's heap: what is reachable stays as it is
+ * in the shadow, through minor collections, cycles in steps and full ones.
+ */
+#include "tests/wasm/collector.h"
+
+struct mix {
+	uint32_t steps, large;  /* one of `large` objects is large; 0: none */
+	uint32_t drop;          /* one root of `drop` steps is dropped */
+	uint32_t compare;       /* every so many steps */
+	uint32_t array;         /* lengths */
+	uint32_t keep;          /* lengths of the KEEPERS arrays that hold most objects */
+};
+enum { KEEPERS = 8 };   /* the first roots; never dropped */
+
+static void make_keepers(const struct mix *m)
+{
+	for (int i = 0; i < KEEPERS; i++) {
+		uint32_t number;
+
+		roots[i] = make_both(type_refs, m->keep, &number);
+		CHECK(roots[i]);
+		shadow_roots[i] = (struct shadow_ref){ SHADOW_OBJ, number };
+	}
+}
+
+static void new_object(const struct mix *m)
+{
+	static uint32_t *const types[] = { &type_pair, &type_pair, &type_sub, &type_wide,
+					   &type_refs, &type_bytes, &type_longs };
+	uint32_t type = *types[rnd(7)], n = rnd(m->array), number, at = rnd(KEEPERS);
+	wasm_word w, v;
+
+	if (m->large && !rnd(m->large))
+		n = 9000 + rnd(40000);
+	w = make_both(type, n, &number);
+	CHECK(w);
+	for (uint32_t i = 0; has_refs(type) && i < shadows[number].n; i++) {
+		struct shadow_ref r = pick(&v);
+
+		if (i < 8 || !rnd(16))
+			set_field(number, w, i, r, v);
+	}
+	if (rnd(4)) {
+		set_field(shadow_roots[at].v, roots[at], rnd(m->keep),
+			  (struct shadow_ref){ SHADOW_OBJ, number }, w);
+		return;
+	}
+	at = KEEPERS + rnd(ROOTS - KEEPERS);
+	roots[at] = w;
+	shadow_roots[at] = (struct shadow_ref){ SHADOW_OBJ, number };
+}
+
+static void write_field(void)
+{
+	wasm_word w, v;
+	struct shadow_ref o = pick(&w), r = pick(&v);
+
+	if (o.kind != SHADOW_OBJ || !has_refs(shadows[o.v].type) || !shadows[o.v].n)
+		return;
+	set_field(o.v, w, rnd(shadows[o.v].n), r, v);
+}
+
+static void copy_elements(void)
+{
+	wasm_word w, v;
+	struct shadow_ref a = pick(&w), b = pick(&v);
+
+	if (a.kind != SHADOW_OBJ || b.kind != SHADOW_OBJ ||
+	    shadows[a.v].type != type_refs || shadows[b.v].type != type_refs)
+		return;
+	uint32_t n = rnd(MIN(shadows[a.v].n, shadows[b.v].n) + 1);
+	uint32_t d = rnd(shadows[a.v].n - n + 1), s = rnd(shadows[b.v].n - n + 1);
+
+	CHECK_EQ(wasm_gc_array_copy(&store, w, d, v, s, n), WASM_OK);
+	memmove(shadows[a.v].refs + d, shadows[b.v].refs + s, n * sizeof(struct shadow_ref));
+}
+
+static void fill_elements(void)
+{
+	wasm_word w, v;
+	struct shadow_ref a = pick(&w), r = pick(&v);
+
+	if (a.kind != SHADOW_OBJ || shadows[a.v].type != type_refs)
+		return;
+	uint64_t value[2] = { v };
+	uint32_t n = rnd(MIN(shadows[a.v].n + 1, 64u)), at = rnd(shadows[a.v].n - n + 1);
+
+	CHECK_EQ(wasm_gc_array_fill(&store, w, at, value, n), WASM_OK);
+	for (uint32_t i = 0; i < n; i++)
+		shadows[a.v].refs[at + i] = r;
+}
+
+static void mutate(const struct mix *m)
+{
+	make_keepers(m);
+	for (uint32_t i = 1; i <= m->steps; i++) {
+		switch (rnd(8)) {
+		case 0: case 1: case 2:
+			new_object(m);
+			break;
+		case 3:
+			copy_elements();
+			break;
+		case 4:
+			fill_elements();
+			break;
+		default:
+			write_field();
+		}
+		if (!rnd(m->drop)) {
+			uint32_t at = KEEPERS + rnd(ROOTS - KEEPERS);
+
+			roots[at] = 0;
+			shadow_roots[at].kind = SHADOW_NONE;
+		}
+		if (!rnd(20000))
+			wasm_gc_collect(&store, rnd(2));
+		if (i % m->compare == 0)
+			compare_all();
+	}
+	compare_all();
+}
+
+static void run(uint64_t seed, uint64_t heap, bool stress, struct mix m)
+{
+	struct wasm_gc_stats st;
+
+	store_open(heap, stress);
+	shadow_open(seed);
+	mutate(&m);
+	wasm_gc_stats(&store, &st);
+	CHECK(st.minor > 0);
+	shadow_close();
+	store_close();
+}
+
+static void small_objects(void)
+{
+	for (uint64_t seed = 1; seed <= 3; seed++)
+		run(seed, 64 << 20, false, (struct mix){ 300000, 0, 20, 60000, 12, 4000 });
+}
+static void large_objects(void)
+{
+	run(11, 256 << 20, false, (struct mix){ 60000, 40, 20, 10000, 30, 20000 });
+}
+static void small_heap(void)
+{
+	for (uint64_t seed = 21; seed <= 24; seed++)
+		run(seed, 24 << 20, false, (struct mix){ 300000, 0, 20, 30000, 8, 5000 });
+}
+static void stress(void)
+{
+	for (uint64_t seed = 31; seed <= 33; seed++)
+		run(seed, 64 << 20, true, (struct mix){ 3000, 0, 20, 300, 6, 10 });
+	run(34, 64 << 20, true, (struct mix){ 1500, 50, 20, 300, 6, 10 });
+}
+
+TEST_MAIN({ "small_objects", small_objects }, { "large_objects", large_objects },
+	  { "a_small_heap", small_heap }, { "collecting_at_every_allocation", stress })
