@@ -51,6 +51,43 @@ static bool is_wasm(const struct head *h)
 	return has(h, 0, "\0asm", 4);
 }
 
+static size_t after_comment(const struct head *h, size_t i)
+{
+	while (i < h->len && !has(h, i, ";)", 2))
+		i++;
+	return i + 2;
+}
+
+/* The text format: after spaces and comments a module, or one of its fields. */
+static bool is_wat(const struct head *h)
+{
+	static const char *const words[] = {
+		"module", "type", "rec", "import", "func", "table", "memory", "global", "export",
+		"start", "elem", "data", "tag",
+	};
+	size_t i = 0, n = 0;
+
+	while (i < h->len && (isspace(h->bytes[i]) || has(h, i, ";;", 2) || has(h, i, "(;", 2))) {
+		if (has(h, i, ";;", 2))
+			while (i < h->len && h->bytes[i] != '\n')
+				i++;
+		else if (has(h, i, "(;", 2))
+			i = after_comment(h, i + 2);
+		else
+			i++;
+	}
+	if (!has(h, i++, "(", 1))
+		return false;
+	while (i < h->len && isspace(h->bytes[i]))
+		i++;
+	while (i + n < h->len && islower(h->bytes[i + n]))
+		n++;
+	for (size_t w = 0; w < ARRAY_LEN(words); w++)
+		if (n == strlen(words[w]) && has(h, i, words[w], n))
+			return true;
+	return false;
+}
+
 static bool is_elf(const struct head *h)
 {
 	return has(h, 0, ELFMAG, SELFMAG);
@@ -166,7 +203,8 @@ static const struct {
 			       "(run it in a guest: doppel run linux -- /host/PROGRAM)" },
 	{ is_elf_riscv, KIND_FIRMWARE, NULL },
 	{ is_elf, 0, "an ELF file, but not for 64-bit RISC-V" },
-	{ is_wasm, 0, "a WebAssembly module: not supported in this version" },
+	{ is_wasm, KIND_WASM, NULL },
+	{ is_wat, KIND_WASM, NULL },
 	{ is_disk, 0, "a disk image: give it with --disk, and what boots it with --kernel "
 		      "or --firmware" },
 	{ is_document, 0, "a picture, a document or an archive, not a program" },

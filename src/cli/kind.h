@@ -5,7 +5,7 @@
 
 #include "base/err.h"
 
-enum kind { KIND_KERNEL, KIND_FIRMWARE };
+enum kind { KIND_KERNEL, KIND_FIRMWARE, KIND_WASM };
 
 /* The kind, or a negative errno and one line that says what the file is and
  * what to do with it. */

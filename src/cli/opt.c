@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct cli_opt *find(const struct cli_usage *u, const char *name, size_t n)
+static const struct cli_opt *find(const struct cli_opt *opts, const char *name, size_t n)
 {
-	for (const struct cli_opt *o = u->opts; o && o->name; o++)
+	for (const struct cli_opt *o = opts; o && o->name; o++)
 		if (strlen(o->name) == n && !memcmp(o->name, name, n))
 			return o;
 	return NULL;
+}
+
+const struct cli_opt *cli_opt_find(const struct cli_opt *opts, const char *arg)
+{
+	return strncmp(arg, "--", 2) ? NULL : find(opts, arg + 2, strcspn(arg + 2, "="));
 }
 
 /* The command's name is the second word of its synopsis. */
@@ -30,7 +35,7 @@ static int parse_one(const struct cli_usage *u, void *ctx, int argc, char **argv
 {
 	const char *arg = argv[i], *eq = strchr(arg, '='), *value = NULL;
 	size_t n = eq ? (size_t)(eq - arg) : strlen(arg);
-	const struct cli_opt *o = strncmp(arg, "--", 2) ? NULL : find(u, arg + 2, n - 2);
+	const struct cli_opt *o = cli_opt_find(u->opts, arg);
 	int r, took = 1;
 
 	if (!o)
@@ -77,6 +82,31 @@ int cli_opt_parse(const struct cli_usage *u, void *ctx, int argc, char **argv,
 		i += r;
 	}
 	*operands = n;
+	return 0;
+}
+
+int cli_opt_parse_head(const struct cli_usage *u, void *ctx, int argc, char **argv, int *at,
+		       struct err *e)
+{
+	int i = 1;
+
+	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
+		int r;
+
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			cli_opt_help(u);
+			return 1;
+		}
+		if (!strcmp(argv[i], "--")) {
+			i++;
+			break;
+		}
+		r = parse_one(u, ctx, argc, argv, i, e);
+		if (r < 0)
+			return r;
+		i += r;
+	}
+	*at = i;
 	return 0;
 }
 

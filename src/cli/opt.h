@@ -39,6 +39,12 @@ struct cli_usage {
  */
 int cli_opt_parse(const struct cli_usage *u, void *ctx, int argc, char **argv,
 		  int *operands, char ***rest, struct err *e);
+/* Options up to the first operand, which is at argv[*at] (argc: there is none);
+ * all that follows belongs to it.  Returns as cli_opt_parse(). */
+int cli_opt_parse_head(const struct cli_usage *u, void *ctx, int argc, char **argv, int *at,
+		       struct err *e);
+/* The row of "--name" or "--name=value"; NULL: none. */
+const struct cli_opt *cli_opt_find(const struct cli_opt *opts, const char *arg);
 void cli_opt_help(const struct cli_usage *u);
 
 /* Setters: the field at `offset` is a bool, const char *, uint64_t. */

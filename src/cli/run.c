@@ -8,15 +8,19 @@
 #include "cli/kind.h"
 #include "cli/linux.h"
 #include "cli/machine.h"
+#include "cli/program.h"
 
 static const struct cli_usage usage = {
 	.synopsis = "doppel run linux [OPTIONS] [-- COMMAND [ARGS]]\n"
 		    "doppel run [OPTIONS] --kernel FILE\n"
-		    "doppel run [OPTIONS] FILE",
+		    "doppel run [OPTIONS] FILE\n"
+		    "doppel run [OPTIONS] PROGRAM.wasm [ARGS]",
 	.about =
 		"Run a machine until its guest ends it.  `linux` is a stock Debian riscv64\n"
 		"kernel, fetched once, with a shell; its working folder is this one, at /host.\n"
-		"FILE is a kernel, a firmware or a bare program, recognized by its contents.\n\n"
+		"FILE is a kernel, a firmware or a bare program, recognized by its contents.\n"
+		"A WebAssembly program has options of its own, which `doppel run --help` lists\n"
+		"below; what follows its name is the program's.\n\n"
 		"The terminal belongs to the guest, Ctrl-C included.  Ctrl-] is the escape key:\n"
 		"Ctrl-] h shows help, Ctrl-] x quits, Ctrl-] b sends a break, twice sends itself.\n"
 		"The exit status is the guest's where it gives one; 125 when Doppel itself\n"
@@ -99,7 +103,38 @@ static int run(struct machine *m, int argc, char **argv, struct err *e)
 					      : run_file(m, n ? argv[1] : NULL, rest, e);
 }
 
+/* The first word that is no option nor an option's value; 0: none, or that is
+ * for the parser to say. */
+static int first_operand(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct cli_opt *o;
+
+		if (argv[i][0] != '-' || !argv[i][1])
+			return i;
+		if (!strcmp(argv[i], "--"))
+			return i + 1 < argc ? i + 1 : 0;
+		o = cli_opt_find(program_opts, argv[i]);
+		if (!o)
+			o = cli_opt_find(machine_opts, argv[i]);
+		if (!o)
+			return 0;
+		i += o->arg && !strchr(argv[i], '=');
+	}
+	return 0;
+}
+
 int cli_run(int argc, char **argv)
 {
-	return machine_command(run, argc, argv);
+	int at = first_operand(argc, argv);
+	int status;
+
+	if (at && strcmp(argv[at], "linux") && kind_of_file(argv[at], NULL) == KIND_WASM)
+		return program_command(argc, argv);
+	status = machine_command(run, argc, argv);
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		printf("\n");
+		cli_opt_help(&program_usage);
+	}
+	return status;
 }
