@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 
-enum { NURSERY_MIN = 64 << 10 };
+enum { NURSERY_MIN = 64 << 10, PAUSE = 2000000 };
 static const uint64_t HEAP_DEFAULT = 1ull << 30, HEAP_MAX = 8ull << 30, RANGE_MAX = 16ull << 30;
 
 int wasm_gc_init(struct wasm_store *s, struct err *e)
@@ -29,6 +29,7 @@ int wasm_gc_init(struct wasm_store *s, struct err *e)
 		return err_set(e, ENOMEM, "out of memory");
 	}
 	g->store = s;
+	g->pause = PAUSE;
 	g->limit = MIN(s->limits.heap ? s->limits.heap : HEAP_DEFAULT, HEAP_MAX);
 	arena_init(&g->arena, 0);
 	s->gc = g;

@@ -15,11 +15,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
-enum {
-	PAUSE = 2000000,                /* what a pause should cost, ns */
-	STEP_MIN = 500000,              /* but a cycle goes on at least so fast */
-	GROW = 16 << 20,                /* old bytes that a cycle is not worth */
-};
+enum { GROW = 16 << 20 };               /* old bytes that a cycle is not worth */
 
 uint64_t gc__young_bytes(const struct wasm_gc *g)
 {
@@ -96,16 +92,17 @@ static void collect_and_step(struct wasm_gc *g)
 	bool adapts = !g->full && g->phase != GC_EVACUATING && gc__young_bytes(g);
 
 	if (g->phase == GC_EVACUATING)
-		gc__evacuate_choose(g, g->full ? UINT64_MAX : PAUSE / 2);
+		gc__evacuate_choose(g, g->full ? UINT64_MAX : g->pause / 2);
 	gc__minor(g);
 	g->stats.minor++;
 	if (g->phase == GC_EVACUATING)
 		gc__evacuate_done(g);
 	g->large_since = 0;
 	if (!g->full) {
-		budget = g->cost + STEP_MIN < PAUSE ? PAUSE - g->cost : STEP_MIN;
+		/* A cycle goes on, however much there was to move. */
+		budget = MAX(g->pause / 4, g->cost < g->pause ? g->pause - g->cost : 0);
 		if (g->old_bytes > g->limit)
-			budget = PAUSE;
+			budget = g->pause;
 	}
 	step(g, budget);
 	if (adapts)

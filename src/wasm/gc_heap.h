@@ -158,6 +158,7 @@ struct wasm_gc {
 	uint32_t ndirty, nfree;         /* free regions with pages, without, below top */
 	uint64_t cost;                  /* of this collection so far, about ns */
 	bool full;                      /* no budgets: finish what was begun */
+	uint32_t pause;                 /* what a pause should cost, ns */
 
 	wasm_word **pins;
 	uint32_t npins;

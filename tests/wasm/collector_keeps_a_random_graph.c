@@ -4,12 +4,14 @@
  * in the shadow, through minor collections, cycles in steps and full ones.
  */
 #include "tests/wasm/collector.h"
+#include "wasm/gc_heap.h"
 
 struct mix {
 	uint32_t steps, large;  /* one of `large` objects is large; 0: none */
 	uint32_t drop;          /* one root of `drop` steps is dropped */
 	uint32_t compare;       /* every so many steps */
 	uint32_t array;         /* lengths */
+	bool tiny;              /* a tiny nursery, cycles all the time in tiny steps */
 	uint32_t keep;          /* lengths of the KEEPERS arrays that hold most objects */
 };
 enum { KEEPERS = 8 };   /* the first roots; never dropped */
@@ -95,6 +97,14 @@ static void fill_elements(void)
 static void mutate(const struct mix *m)
 {
 	make_keepers(m);
+	if (m->tiny) {
+		struct wasm_gc *g = store.gc;
+
+		g->pause = 10000;
+		g->nursery = g->nursery_min = g->nursery_max = 64 << 10;
+		wasm_gc_collect(&store, false);
+		g->eden_end = g->start.limit = g->eden + g->nursery;
+	}
 	for (uint32_t i = 1; i <= m->steps; i++) {
 		switch (rnd(8)) {
 		case 0: case 1: case 2:
@@ -117,6 +127,11 @@ static void mutate(const struct mix *m)
 		}
 		if (!rnd(20000))
 			wasm_gc_collect(&store, rnd(2));
+		if (m->tiny) {
+			store.gc->threshold = 0;
+			if (i % 16 == 0)
+				wasm_gc_collect(&store, false);
+		}
 		if (i % m->compare == 0)
 			compare_all();
 	}
@@ -139,23 +154,30 @@ static void run(uint64_t seed, uint64_t heap, bool stress, struct mix m)
 static void small_objects(void)
 {
 	for (uint64_t seed = 1; seed <= 3; seed++)
-		run(seed, 64 << 20, false, (struct mix){ 300000, 0, 20, 60000, 12, 4000 });
+		run(seed, 64 << 20, false, (struct mix){ 300000, 0, 20, 60000, 12, false, 4000 });
 }
 static void large_objects(void)
 {
-	run(11, 256 << 20, false, (struct mix){ 60000, 40, 20, 10000, 30, 20000 });
+	run(11, 256 << 20, false, (struct mix){ 60000, 40, 20, 10000, 30, false, 20000 });
 }
 static void small_heap(void)
 {
 	for (uint64_t seed = 21; seed <= 24; seed++)
-		run(seed, 24 << 20, false, (struct mix){ 300000, 0, 20, 30000, 8, 5000 });
+		run(seed, 24 << 20, false, (struct mix){ 300000, 0, 20, 30000, 8, false, 5000 });
+}
+static void tiny_steps(void)
+{
+	for (uint64_t seed = 41; seed <= 44; seed++)
+		run(seed, 64 << 20, false, (struct mix){ 150000, 0, 20, 3000, 8, true, 600 });
+	run(45, 256 << 20, false, (struct mix){ 30000, 30, 20, 1000, 8, true, 2000 });
 }
 static void stress(void)
 {
 	for (uint64_t seed = 31; seed <= 33; seed++)
-		run(seed, 64 << 20, true, (struct mix){ 3000, 0, 20, 300, 6, 10 });
-	run(34, 64 << 20, true, (struct mix){ 1500, 50, 20, 300, 6, 10 });
+		run(seed, 64 << 20, true, (struct mix){ 3000, 0, 20, 300, 6, false, 10 });
+	run(34, 64 << 20, true, (struct mix){ 1500, 50, 20, 300, 6, false, 10 });
 }
 
 TEST_MAIN({ "small_objects", small_objects }, { "large_objects", large_objects },
-	  { "a_small_heap", small_heap }, { "collecting_at_every_allocation", stress })
+	  { "a_small_heap", small_heap }, { "cycles_in_tiny_steps", tiny_steps },
+	  { "collecting_at_every_allocation", stress })
