@@ -149,6 +149,14 @@ struct wasm_instance *wasm_store_caller(struct wasm_store *s);
 /* After a trap: lines "#0 0x1234 name" innermost first, and the exception
  * after WASM_TRAP_EXCEPTION. */
 const char *wasm_store_backtrace(struct wasm_store *s);
+/* The same as frames: of the last call that trapped, at most WASM_TRACE_MAX. */
+enum { WASM_TRACE_MAX = 64 };
+struct wasm_trace {
+	struct wasm_instance *inst;     /* NULL: a function of the host */
+	uint32_t func;                  /* in the module */
+	uint32_t offset;                /* in the module's bytes */
+};
+const struct wasm_trace *wasm_store_trace(const struct wasm_store *s, uint32_t *n);
 
 /* Linear memory: the base does not move; size in bytes. */
 uint8_t *wasm_rt_memory_base(const struct wasm_rt_memory *m);
@@ -172,6 +180,14 @@ struct ser_reader;
 int wasm_store_save(struct wasm_store *s, struct ser_writer *w, struct err *e);
 void wasm_store_restoring(struct wasm_store *s);
 int wasm_store_load(struct wasm_store *s, struct ser_reader *r, struct err *e);
+
+/* What things are (reflect.c); limits begin at the present size. */
+void wasm_instance_export_at(const struct wasm_instance *i, uint32_t n, struct wasm_extern *out);
+struct wasm_table wasm_rt_table_type(const struct wasm_rt_table *t);
+struct wasm_memory wasm_rt_memory_type(const struct wasm_rt_memory *m);
+struct wasm_type wasm_rt_global_type(const struct wasm_rt_global *g, bool *mutable_);
+uint32_t wasm_rt_tag_type(const struct wasm_rt_tag *t);
+void wasm_store_collect(struct wasm_store *s);
 
 /* References for the embedder and for scripts. */
 struct wasm_ref *wasm_ref_host(struct wasm_store *s, uint64_t number);  /* externref */

@@ -144,6 +144,8 @@ struct wasm_store {
 	wasm_word exception;            /* being thrown, or unhandled */
 	char message[256];              /* WASM_TRAP_HOST */
 	char *backtrace;
+	struct wasm_trace trace[WASM_TRACE_MAX];
+	uint32_t ntrace;
 	struct wasm_instance *instances;
 	struct wasm_ref refs;           /* head of the handles' ring */
 	uint64_t memory_used, table_used;
@@ -204,6 +206,9 @@ int64_t wasm__atomic_notify(struct wasm_store *s, struct wasm_rt_memory *m, uint
 			    uint32_t count);
 /* The interrupt flag is set: a thread that waits shall see it. */
 void wasm__atomic_interrupt(struct wasm_store *s);
+
+/* Remember the frames of a trap: before they are left (reflect.c). */
+void wasm__trace(struct wasm_store *s);
 
 /* ---- interp.c and translate.c ---- */
 
