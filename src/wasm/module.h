@@ -157,6 +157,8 @@ enum {
 	WASM_MAX_MEMORIES = 1000, WASM_MAX_LOCALS = 50000, WASM_MAX_BODY = 7654321,
 	WASM_MAX_PARAMS = 1000, WASM_MAX_RESULTS = 1000, WASM_MAX_FIELDS = 10000,
 	WASM_MAX_BR_TABLE = 65520, WASM_MAX_NESTING = 50000,
+	WASM_MAX_STACK = 1000000,       /* operands of a function at a time */
+	WASM_MAX_ARRAY_FIXED = 10000,   /* operands of array.new_fixed */
 };
 
 /* Decode and validate in one pass.  NULL and *e on failure; the message is
@@ -185,5 +187,17 @@ static inline struct wasm_type wasm_module_type(const struct wasm_module *m, str
 
 /* Name section (lazily decoded, malformed parts are ignored): false: none. */
 bool wasm_module_func_name(const struct wasm_module *m, uint32_t func, struct wasm_name *out);
+/* The other names; inner: a function's local or label, a type's field. */
+enum wasm_name_kind {
+	WASM_NAME_MODULE, WASM_NAME_FUNC, WASM_NAME_LOCAL, WASM_NAME_LABEL, WASM_NAME_TYPE,
+	WASM_NAME_TABLE, WASM_NAME_MEMORY, WASM_NAME_GLOBAL, WASM_NAME_ELEM, WASM_NAME_DATA,
+	WASM_NAME_FIELD, WASM_NAME_TAG,
+};
+bool wasm_module_item_name(const struct wasm_module *m, enum wasm_name_kind kind, uint32_t index,
+			   uint32_t inner, struct wasm_name *out);
+
+/* The hint for the if or br_if at this offset in the module's bytes: 1 likely,
+ * 0 unlikely, -1 none. */
+int wasm_module_branch_hint(const struct wasm_module *m, uint32_t off);
 
 #endif
