@@ -57,6 +57,7 @@ int wasm__atomic_wait(struct wasm_store *s, struct wasm_rt_memory *m, uint64_t a
 	case MEM_PARK_TIMED_OUT: return 2;
 	case MEM_PARK_CANCELED: break;
 	}
+	atomic_store(&s->interrupt, false); /* it ends one call */
 	return -WASM_TRAP_INTERRUPT;
 }
 
