@@ -193,6 +193,18 @@ int host_fs_lookup(struct host_fs *fs, host_fs_node dir, const char *name,
 	return r;
 }
 
+int host_fs_ref(struct host_fs *fs, host_fs_node node)
+{
+	struct fs_node *n;
+
+	lock_take(&fs->lock);
+	n = fs__slot_find(&fs->nodes, node);
+	if (n)
+		n->nlookup++;
+	lock_drop(&fs->lock);
+	return n ? 0 : -ESTALE;
+}
+
 void host_fs_forget(struct host_fs *fs, host_fs_node node, uint64_t count)
 {
 	struct fs_node *n;

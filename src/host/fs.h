@@ -117,6 +117,8 @@ struct host_fs_attr {
 
 int host_fs_lookup(struct host_fs *fs, host_fs_node dir, const char *name,
 		   host_fs_node *out, struct host_fs_attr *attr);
+/* Count one lookup more of a node that is known. */
+int host_fs_ref(struct host_fs *fs, host_fs_node node);
 /* Take back `n` lookups (more than there are: all).  The root stays. */
 void host_fs_forget(struct host_fs *fs, host_fs_node node, uint64_t n);
 /* Close every handle and forget every node but the root: a new session. */

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * --trace=wasi: a line for each call, in the manner of strace, from the call's
+ * row: fd_write(fd=1, iovs="hello\n"(6), nwritten=6) = SUCCESS
+ */
+#include "process/wasi_int.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+
+struct line {
+	char s[600];
+	size_t n;
+};
+
+static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(l->s + l->n, sizeof(l->s) - l->n, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		l->n = MIN(l->n + (size_t)n, sizeof(l->s) - 1);
+}
+
+static void add_bytes(struct line *l, const uint8_t *p, size_t n)
+{
+	enum { SHOWN = 48 };
+
+	add(l, "\"");
+	for (size_t i = 0; i < n && i < SHOWN; i++)
+		if (p[i] == '\n')
+			add(l, "\\n");
+		else if (p[i] == '"' || p[i] == '\\')
+			add(l, "\\%c", p[i]);
+		else if (p[i] >= ' ' && p[i] < 0x7f)
+			add(l, "%c", p[i]);
+		else
+			add(l, "\\x%02x", p[i]);
+	add(l, n > SHOWN ? "\"..." : "\"");
+}
+
+static void add_iov(struct line *l, const struct wasi_call *c, bool data)
+{
+	size_t total = 0;
+
+	for (int i = 0; i < c->niov; i++)
+		total += c->iov[i].iov_len;
+	/* A function may have left one short buffer of the vector. */
+	if (data && c->niov && c->iov == c->iov_buf)
+		add_bytes(l, c->iov[0].iov_base, c->iov[0].iov_len);
+	add(l, "(%zu)", total);
+}
+
+static void add_result(struct line *l, const uint8_t *p, char letter)
+{
+	switch (letter) {
+	case '2': add(l, "%u", ld_le16(p)); break;
+	case '4': add(l, "%u", ld_le32(p)); break;
+	case '8': add(l, "%" PRIu64, ld_le64(p)); break;
+	case 'p': add(l, "{dir, %u}", ld_le32(p + 4)); break;
+	case 'T':
+		add(l, "{type=%u, flags=%#x, base=%#" PRIx64 ", inheriting=%#" PRIx64 "}", p[0],
+		    ld_le16(p + 2), ld_le64(p + 8), ld_le64(p + 16));
+		break;
+	default:
+		add(l, "{ino=%" PRIu64 ", type=%u, ...}", ld_le64(p + 8), p[16]);
+	}
+}
+
+/* One parameter; returns how many of the call's arguments it was. */
+static unsigned add_param(struct line *l, const struct wasi_call *c, char letter, unsigned i,
+			  const union wasm_val *v, unsigned *npaths, bool ok)
+{
+	const char *path;
+
+	switch (letter) {
+	case 'f': case 'D': case 'k': case 'n':
+		add(l, "%d", v->i32);
+		return 1;
+	case 'w':
+		add(l, "%#x", (uint32_t)v->i32);
+		return 1;
+	case 'q':
+		add(l, "%#" PRIx64, (uint64_t)v->i64);
+		return 1;
+	case 'd':
+		add(l, "%" PRId64, v->i64);
+		return 1;
+	case 'a':
+		add(l, "@%#x", (uint32_t)v->i32);
+		return 1;
+	case 'P':
+		path = c->path[(*npaths)++];
+		if (path)
+			add_bytes(l, (const uint8_t *)path, strlen(path));
+		else
+			add(l, "@%#x+%u", (uint32_t)v[0].i32, (uint32_t)v[1].i32);
+		return 2;
+	case 'R': case 'W':
+		if (c->iov)
+			add_iov(l, c, letter == 'W');
+		else
+			add(l, "@%#x*%u", (uint32_t)v[0].i32, (uint32_t)v[1].i32);
+		return 2;
+	case 'B':
+		add(l, "@%#x+%u", (uint32_t)v[0].i32, (uint32_t)v[1].i32);
+		return 2;
+	default:
+		if (ok && c->arg[i].p)
+			add_result(l, c->arg[i].p, letter);
+		else
+			add(l, "@%#x", (uint32_t)v->i32);
+		return 1;
+	}
+}
+
+void wasi__trace(const struct wasi_call *c, const struct wasi_row *row,
+		 const union wasm_val *args, int result)
+{
+	const char *name = row->names;
+	struct line l = { .n = 0 };
+	unsigned npaths = 0;
+
+	add(&l, "%s(", row->name);
+	for (unsigned i = 0; row->params[i]; i++) {
+		int n = (int)strcspn(name, " ");
+
+		add(&l, "%s%.*s=", i ? ", " : "", n, name);
+		name += n + (name[n] == ' ');
+		args += add_param(&l, c, row->params[i], i, args, &npaths, !result);
+	}
+	if (c->trap)
+		log_trace(WASI, "%s) ends", l.s);
+	else
+		log_trace(WASI, "%s) = %s", l.s, wasi__errno_name(wasi__errno(result)));
+}
