@@ -23,6 +23,7 @@ extern const struct cli_command cli_commands[]; /* ends with a NULL name */
 int cli_run(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_fetch(int argc, char **argv);
+int cli_wast(int argc, char **argv);
 int cli_features(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);

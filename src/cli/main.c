@@ -13,6 +13,7 @@ const struct cli_command cli_commands[] = {
 	{ "run", "run a machine: a kernel, a firmware, a bare program, or stock Linux", cli_run },
 	{ "restore", "go on from a saved machine", cli_restore },
 	{ "fetch", "fetch the stock kernel and user land without running them", cli_fetch },
+	{ "wast", "run scripts of the WebAssembly test suite", cli_wast },
 	{ "features", "tell what this build can do", cli_features },
 	{ "version", "print the version", cli_version },
 	{ "help", "print this, or what a command takes", cli_help },

@@ -473,12 +473,17 @@ static void comp_type(struct text *t, struct ser_writer *w, bool plain)
 static void type_def(struct text *t, struct ser_writer *w, bool alone)
 {
 	struct ser_writer supers;
-	uint32_t n = 0, symbol;
+	uint32_t n = 0, symbol; /* bound by the first pass */
+	struct text_name_entry name = text__binder(t, &symbol);
+	struct text_names *names = &t->names[TEXT_SPACE_TYPE];
 	bool final;
 
-	text__binder(t, &symbol); /* bound by the first pass */
 	if (!add_type(t))
 		return;
+	if (name.index && text__grow(t, &names->e, &names->cap, names->n + 1, sizeof(name))) {
+		name.index = t->ntypes - 1;
+		names->e[names->n++] = name;
+	}
 	if (!text__take_list(t, TEXT_SUB_)) {
 		comp_type(t, w, alone);
 	} else {
