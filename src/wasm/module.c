@@ -66,12 +66,21 @@ int wasm__count(struct wasm__loader *l, uint32_t max, const char *what, uint32_t
 	*out = 0;
 	if (r)
 		return r;
-	if (n > (size_t)(l->end - l->p))
+	if (n > (size_t)(l->end - at))
 		return wasm__fail(l->m, l->e, at, EILSEQ, "length out of bounds");
 	if (n > max)
 		return wasm__fail(l->m, l->e, at, E2BIG, "too many %s: %u, at most %u", what, n,
 				  max);
 	*out = n;
+	return 0;
+}
+
+int wasm__bytes(struct wasm__loader *l, uint32_t n, const uint8_t **out)
+{
+	*out = l->p;
+	if (n > (size_t)(l->end - l->p))
+		return wasm__why(l, WASM_MSG_END);
+	l->p += n;
 	return 0;
 }
 
@@ -106,15 +115,16 @@ bool wasm__utf8(const uint8_t *s, size_t n)
 
 int wasm__name(struct wasm__loader *l, struct wasm_name *out)
 {
-	const uint8_t *at = l->p;
+	const uint8_t *at = l->p, *s;
 	int r = wasm__count(l, UINT32_MAX, "", &out->len);
 
+	if (!r)
+		r = wasm__bytes(l, out->len, &s);
 	if (r)
 		return r;
-	if (!wasm__utf8(l->p, out->len))
+	if (!wasm__utf8(s, out->len))
 		return wasm__fail(l->m, l->e, at, EILSEQ, "malformed UTF-8 encoding");
-	out->s = (const char *)l->p;
-	l->p += out->len;
+	out->s = (const char *)s;
 	return 0;
 }
 
@@ -492,10 +502,10 @@ static int load_custom(struct wasm__loader *l, uint32_t size)
 		return r;
 	if ((size_t)(l->p - start) > size)
 		return wasm__fail(m, l->e, start, EILSEQ, WASM_MSG_END);
-	c.bytes = l->p;
 	c.len = size - (uint32_t)(l->p - start);
-	l->p += c.len;
-	r = GROW(l, customs);
+	r = wasm__bytes(l, c.len, &c.bytes);
+	if (!r)
+		r = GROW(l, customs);
 	if (r)
 		return r;
 	m->customs[m->ncustoms++] = c;
@@ -529,9 +539,10 @@ static int load_section(struct wasm__loader *l, unsigned *last)
 				  "order or there twice", id);
 	r = wasm__count(l, UINT32_MAX, "", &size);
 	start = l->p;
+	l->section = size;
 	if (!r)
 		r = id ? sections[id](l) : load_custom(l, size);
-	if (!r && l->p != start + size)
+	if (!r && (size_t)(l->p - start) != size)
 		r = wasm__fail(l->m, l->e, start, EILSEQ, "section size mismatch");
 	if (id)
 		*last = order[id];

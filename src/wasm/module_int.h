@@ -45,6 +45,7 @@ struct wasm__loader {
 	struct err *e;
 	uint32_t cap_types, cap_funcs, cap_tables, cap_memories, cap_globals, cap_tags,
 		cap_customs;
+	uint32_t section;               /* size of the section that is read */
 	uint32_t ncode;                 /* bodies met */
 	uint32_t data_count;            /* m->has_data_count */
 	/* A recursive group being read: reused from group to group. */
@@ -69,6 +70,8 @@ int wasm__byte(struct wasm__loader *l, uint8_t *out);
 /* The length of a vector, at most max ("too many WHAT"). */
 int wasm__count(struct wasm__loader *l, uint32_t max, const char *what, uint32_t *out);
 int wasm__name(struct wasm__loader *l, struct wasm_name *out);
+/* The next n bytes. */
+int wasm__bytes(struct wasm__loader *l, uint32_t n, const uint8_t **out);
 /* Zeroed memory of the module. */
 int wasm__alloc(struct wasm__loader *l, size_t n, size_t size, void *pp);
 /* Make room for one more in an array of the module. */

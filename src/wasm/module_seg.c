@@ -146,9 +146,7 @@ static int load_data(struct wasm__loader *l, struct wasm_data *d)
 	}
 	if (!r)
 		r = wasm__count(l, UINT32_MAX, "", &d->len);
-	d->bytes = l->p;
-	l->p += d->len;
-	return r;
+	return r ? r : wasm__bytes(l, d->len, &d->bytes);
 }
 
 int wasm__load_datas(struct wasm__loader *l)
@@ -198,8 +196,7 @@ static int load_body(struct wasm__loader *l, uint32_t func, uint32_t size)
 				  WASM_MAX_BODY);
 	if (m->features & WASM_LAZY_BODIES) {
 		m->funcs[func].body = (struct wasm_code){ (uint32_t)(start - m->bytes), size };
-		l->p += size;
-		return 0;
+		return wasm__bytes(l, size, &start);
 	}
 	r = wasm__valid_body(wasm__module(m)->valid, func, &l->p, size, l->end, l->e);
 	if (!r && l->p != start + size)
@@ -211,10 +208,15 @@ int wasm__load_code(struct wasm__loader *l)
 {
 	struct wasm_module *m = l->m;
 	uint32_t n, size, defined = m->nfuncs - m->nfuncs_imported, hint = 0, *hints = NULL;
+	const uint8_t *start = l->p;
 	int r = wasm__count(l, WASM_MAX_FUNCS, "bodies", &n);
 
-	if (!r && n != defined)
-		return wasm__why(l, "function and code section have inconsistent lengths");
+	if (!r && n != defined) {
+		/* Told at the end; there may be something worse behind. */
+		l->p = start;
+		l->ncode = n;
+		return wasm__bytes(l, l->section, &start);
+	}
 	if (!r && m->features & WASM_LAZY_BODIES)
 		r = wasm__alloc(l, n, 1, &wasm__module(m)->checked);
 	if (!r && l->nhints)

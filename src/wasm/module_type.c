@@ -119,6 +119,8 @@ static int read_comp(struct wasm__loader *l, uint32_t group, struct wasm_deftype
 
 	if (r)
 		return r;
+	if (byte & 0x80)
+		return wasm__fail(l->m, l->e, l->p, EILSEQ, "integer representation too long");
 	switch (byte) {
 	case 0x60:
 		t->comp = WASM_COMP_FUNC;

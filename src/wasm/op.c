@@ -104,7 +104,7 @@ const char *wasm_read_reftype(const uint8_t **p, const uint8_t *end, struct wasm
 		++*p;
 		why = NULL;
 	} else {
-		why = "malformed reference type";
+		why = **p & 0x80 ? "integer representation too long" : "malformed reference type";
 	}
 	*out = wasm_type_ref(heap, nullable);
 	return why;

@@ -255,6 +255,33 @@ static int check_other(struct wasm__valid *v, const struct wasm_insn *in, const 
 	}
 }
 
+/* What is not constant may still be malformed further on, which is the worse
+ * fault: read to the end of the expression. */
+static int not_constant(struct wasm__valid *v)
+{
+	const uint8_t *at = v->at;
+	struct wasm_insn in;
+	uint32_t depth = 1;
+
+	v->p = at;
+	while (depth) {
+		const char *why;
+		uint32_t code;
+
+		v->at = v->p;
+		why = wasm_op_decode(&v->p, v->end, &in);
+		if (why)
+			return malformed(v, why);
+		code = wasm_ops[in.row].code;
+		if (!allowed(v, code))
+			return illegal(v);
+		depth += in.imm == WASM_IMM_BLOCK || in.imm == WASM_IMM_TRY_TABLE;
+		depth -= code == WASM_OP_END || code == WASM_OP_DELEGATE;
+	}
+	v->at = at;
+	return wasm__bad(v, EINVAL, "constant expression required");
+}
+
 /* One instruction in general. */
 static int step(struct wasm__valid *v)
 {
@@ -265,8 +292,8 @@ static int step(struct wasm__valid *v)
 	if (UNLIKELY(why))
 		return malformed(v, why);
 	rule = &rules[in.row];
-	if (v->constant && !rule->constant)
-		return wasm__bad(v, EINVAL, "constant expression required");
+	if (UNLIKELY(v->constant) && !rule->constant)
+		return not_constant(v);
 	return check_other(v, &in, rule);
 }
 
