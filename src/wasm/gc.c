@@ -36,20 +36,30 @@ int wasm_gc_init(struct wasm_store *s, struct err *e)
 	return 0;
 }
 
-void wasm_gc_fini(struct wasm_store *s)
+/* To the state before the first object. */
+void gc__reset(struct wasm_gc *g)
 {
-	struct wasm_gc *g = s->gc;
+	struct wasm_gc fresh = { .store = g->store, .limit = g->limit, .pause = g->pause,
+				 .pins = g->pins, .npins = g->npins };
 
-	if (!g)
-		return;
 	for (uint32_t r = 0; r < g->top; r++)
 		base_free(g->regions[r].slots);
 	if (g->area)
 		munmap(g->area, g->area_size);
 	arena_fini(&g->arena);
 	base_free(g->starts);
-	base_free(g->pins);
-	base_free(g);
+	*g = fresh;
+	arena_init(&g->arena, 0);
+}
+
+void wasm_gc_fini(struct wasm_store *s)
+{
+	if (!s->gc)
+		return;
+	gc__reset(s->gc);
+	arena_fini(&s->gc->arena);
+	base_free(s->gc->pins);
+	base_free(s->gc);
 	s->gc = NULL;
 }
 
@@ -200,21 +210,21 @@ static wasm_word alloc(struct wasm_gc *g, uint32_t type, uint64_t size)
 	return gc_word(g, o);
 }
 
-static bool begin(struct wasm_gc *g)
+bool gc__begin(struct wasm_gc *g)
 {
 	return LIKELY(g->area) || start(g);
 }
 
 wasm_word wasm_gc_struct(struct wasm_store *s, uint32_t type)
 {
-	const struct wasm_gc_type *t = begin(s->gc) ? gc__type(s->gc, type) : NULL;
+	const struct wasm_gc_type *t = gc__begin(s->gc) ? gc__type(s->gc, type) : NULL;
 
 	return t ? alloc(s->gc, type, t->bytes) : 0;
 }
 
 wasm_word wasm_gc_array(struct wasm_store *s, uint32_t type, uint32_t n)
 {
-	const struct wasm_gc_type *t = begin(s->gc) ? gc__type(s->gc, type) : NULL;
+	const struct wasm_gc_type *t = gc__begin(s->gc) ? gc__type(s->gc, type) : NULL;
 	wasm_word w = t ? alloc(s->gc, type, gc_array_size(t, n)) : 0;
 
 	if (w)
@@ -224,7 +234,7 @@ wasm_word wasm_gc_array(struct wasm_store *s, uint32_t type, uint32_t n)
 
 wasm_word wasm_gc_host(struct wasm_store *s, uint64_t value)
 {
-	wasm_word w = begin(s->gc) ? alloc(s->gc, WASM_HEAP_EXTERN, sizeof(struct gc_host)) : 0;
+	wasm_word w = gc__begin(s->gc) ? alloc(s->gc, WASM_HEAP_EXTERN, sizeof(struct gc_host)) : 0;
 
 	if (w)
 		((struct gc_host *)gc_obj(s->gc, w))->value = value;
@@ -268,7 +278,7 @@ wasm_word wasm_gc_exn(struct wasm_store *s, struct wasm_rt_tag *tag, const uint6
 		}
 		at += wasm_type_kind(t) == WASM_V128 ? 2 : 1;
 	}
-	w = begin(s->gc) ? alloc(s->gc, WASM_HEAP_EXN, sizeof(*x) + 8ull * n) : 0;
+	w = gc__begin(s->gc) ? alloc(s->gc, WASM_HEAP_EXN, sizeof(*x) + 8ull * n) : 0;
 	wasm_gc_pop(s, pins);
 	if (!w)
 		return 0;

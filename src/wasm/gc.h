@@ -104,14 +104,14 @@ struct wasm_gc_stats {
 void wasm_gc_stats(const struct wasm_store *s, struct wasm_gc_stats *st);
 /* Section "wasm.heap".  Saving collects first, so that words move: save it
  * before anything that holds words.  Loading wants the same modules
- * instantiated in the same order in a store without objects; afterwards words
- * mean what they meant.  Every word that another section brings is checked
- * with wasm_gc_word_ok() before the guest runs (false: the snapshot is bad). */
+ * instantiated in the same order; what was in the heap is gone, and words mean
+ * what they meant when it was saved.  After a failure the store can only be
+ * destroyed. */
 void wasm_gc_save(struct wasm_store *s, struct ser_writer *w);
 void wasm_gc_load(struct wasm_store *s, struct ser_reader *r);
 /* Is this the word of an object that is there, or of an i31?  For words that
- * others load after wasm_gc_load(), which are anybody's. */
+ * others load after wasm_gc_load() and before the next collection, which are
+ * anybody's. */
 bool wasm_gc_owns(const struct wasm_store *s, wasm_word w);
-bool wasm_gc_word_ok(const struct wasm_store *s, wasm_word w, struct wasm_type t);
 
 #endif

@@ -15,6 +15,10 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+#ifndef GC_CLOCK
+#define GC_CLOCK CLOCK_MONOTONIC
+#endif
+
 enum { GROW = 16 << 20 };               /* old bytes that a cycle is not worth */
 
 uint64_t gc__young_bytes(const struct wasm_gc *g)
@@ -82,7 +86,7 @@ static uint64_t now_ns(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(GC_CLOCK, &t);
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 

@@ -245,6 +245,10 @@ static inline struct wasm_obj *gc_next(const struct wasm_gc *g, struct wasm_obj 
 	return (struct wasm_obj *)((uint8_t *)o + gc_size(gc_type_of(g, o), o));
 }
 
+/* gc.c */
+bool gc__begin(struct wasm_gc *g);      /* reserve, unless done; false: no memory */
+void gc__reset(struct wasm_gc *g);
+
 /* gc_type.c.  NULL: out of memory. */
 const struct wasm_gc_type *gc__type(struct wasm_gc *g, uint32_t id);
 void gc__types_init(struct wasm_gc *g);

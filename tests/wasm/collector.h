@@ -13,7 +13,7 @@
 #include "tests/test.h"
 #include "wasm/gc_inline.h"
 
-enum { ROOTS = 256 };
+enum { ROOTS = 256, GC_FUNC = 0x10000 / 4 + 2 };
 static wasm_word roots[ROOTS];
 static struct wasm_store store;
 static uint32_t type_pair, type_wide, type_refs, type_bytes, type_sub, type_longs;
@@ -129,6 +129,9 @@ static uint32_t slot_of(const struct shadow *s, uint32_t i)
 	return offset_of(s->type, s->type == type_wide ? 3 + i : 1 + i);
 }
 
+/* What function fields hold: looks like a young object, and is none. */
+static uint32_t plain_func = GC_FUNC;
+
 /* Plain bytes that follow from the seed. */
 static void plain_write(const struct shadow *s, wasm_word w)
 {
@@ -142,8 +145,10 @@ static void plain_write(const struct shadow *s, wasm_word w)
 	} else if (s->type != type_refs) {
 		memcpy(p + offset_of(s->type, 0), &s->seed, 4);
 	}
-	if (s->type == type_wide)
-		memset(p + offset_of(s->type, 1), s->seed & 255, 20);   /* v128, funcref */
+	if (s->type == type_wide) {
+		memset(p + offset_of(s->type, 1), s->seed & 255, 16);
+		memcpy(p + offset_of(s->type, 2), &plain_func, 4);
+	}
 	if (s->type == type_sub)
 		memset(p + offset_of(s->type, 3), s->seed & 255, 8);
 }
@@ -164,9 +169,11 @@ static void plain_check(const struct shadow *s, wasm_word w)
 	} else {
 		CHECK(!memcmp(p + offset_of(s->type, 0), &s->seed, 4));
 	}
-	if (s->type == type_wide)
-		for (int i = 0; i < 20; i++)
+	if (s->type == type_wide) {
+		for (int i = 0; i < 16; i++)
 			CHECK_EQ(p[offset_of(s->type, 1) + i], s->seed & 255);
+		CHECK(!memcmp(p + offset_of(s->type, 2), &plain_func, 4));
+	}
 	if (s->type == type_sub)
 		CHECK_EQ(p[offset_of(s->type, 3) + 7], s->seed & 255);
 }
