@@ -20,11 +20,17 @@
 #include "base/fail.h"
 #include "mem/linear.h"
 
-enum { STACK_SIZE = 64 << 10, CLAIMED = 1 };
+enum { STACK_SIZE = 64 << 10 };
+/* A range's word: 0 free; CLAIMED, its base is to come; a base; or a base and
+ * KEPT: reserved and nobody's.  A few are kept, since the kernel takes longer
+ * for a reservation and its page tables than for all else of an instance. */
+enum { CLAIMED = 1, KEPT = 2, KEPT_MAX = 64 };
 
 static struct {
 	atomic_uintptr_t range[MEM__RANGES];    /* bases; 0: free */
 	atomic_uint hint;                       /* where a free slot may be */
+	uint64_t committed[MEM__RANGES];        /* of kept ones; by claim and free */
+	atomic_uint kept;
 	struct sigaction segv, bus;             /* who was there before */
 	pthread_key_t key;                      /* frees a thread's signal stack */
 	int error;                              /* of the installation */
@@ -38,33 +44,43 @@ static _Thread_local bool has_stack __attribute__((tls_model("initial-exec")));
 
 /* ---- ranges ---- */
 
-int mem__range_claim(void)
+int mem__range_claim(struct mem__kept *k)
 {
 	unsigned from = atomic_load_explicit(&process.hint, memory_order_relaxed);
 
 	for (unsigned n = 0; n < MEM__RANGES; n++) {
 		unsigned i = (from + n) % MEM__RANGES;
-		uintptr_t unused = 0;
+		uintptr_t was = atomic_load_explicit(&process.range[i], memory_order_relaxed);
 
-		if (atomic_load_explicit(&process.range[i], memory_order_relaxed))
+		if (was && !(was & KEPT))
 			continue;
-		if (atomic_compare_exchange_strong(&process.range[i], &unused, CLAIMED)) {
-			atomic_store_explicit(&process.hint, i + 1, memory_order_relaxed);
-			return (int)i;
-		}
+		if (!atomic_compare_exchange_strong(&process.range[i], &was, CLAIMED))
+			continue;
+		atomic_store_explicit(&process.hint, i + 1, memory_order_relaxed);
+		if (was)
+			atomic_fetch_sub(&process.kept, 1);
+		*k = (struct mem__kept){ (void *)(was & ~(uintptr_t)KEPT),
+					 was ? process.committed[i] : 0 };
+		return (int)i;
 	}
 	return -1;
 }
 
-void mem__range_set(int slot, const void *base)
+void mem__range_set(int slot, void *base)
 {
 	atomic_store(&process.range[slot], (uintptr_t)base);
 }
 
-void mem__range_free(int slot)
+bool mem__range_free(int slot, struct mem__kept k)
 {
-	atomic_store(&process.range[slot], 0);
+	bool keep = k.base && atomic_fetch_add(&process.kept, 1) < KEPT_MAX;
+
+	if (k.base && !keep)
+		atomic_fetch_sub(&process.kept, 1);
+	process.committed[slot] = k.committed;
+	atomic_store(&process.range[slot], keep ? (uintptr_t)k.base | KEPT : 0);
 	atomic_store_explicit(&process.hint, (unsigned)slot, memory_order_relaxed);
+	return keep;
 }
 
 bool mem_linear_owns(const void *addr)
@@ -75,7 +91,7 @@ bool mem_linear_owns(const void *addr)
 		uintptr_t base = atomic_load_explicit(&process.range[i],
 						      memory_order_relaxed);
 
-		if (base > CLAIMED && a - base < MEM__GUARDED)
+		if (base > CLAIMED && !(base & KEPT) && a - base < MEM__GUARDED)
 			return true;
 	}
 	return false;

@@ -39,7 +39,7 @@ struct mem_linear {
 	atomic_uint refs;
 	int slot;               /* of the guarded range; -1: not guarded */
 	uint8_t page_shift;
-	bool shared;
+	bool shared, has_image;
 	struct lock lock;       /* growth of a shared one */
 	struct mem_park *park;  /* of a shared one */
 };
@@ -60,15 +60,18 @@ static uint8_t *reserve(uint64_t size)
 
 static bool reserve_guarded(struct mem_linear *m)
 {
-	m->slot = mem__range_claim();
+	struct mem__kept k;
+
+	m->slot = mem__range_claim(&k);
 	if (m->slot < 0)
 		return false;
-	m->base = reserve(MEM__GUARDED);
+	m->base = k.base ? k.base : reserve(MEM__GUARDED);
 	if (!m->base) {
-		mem__range_free(m->slot);
+		mem__range_free(m->slot, (struct mem__kept){ NULL, 0 });
 		m->slot = -1;
 		return false;
 	}
+	m->committed = k.committed;
 	m->reserved = MEM__GUARDED;
 	mem__range_set(m->slot, m->base);
 	return true;
@@ -117,13 +120,16 @@ static bool extend(struct mem_linear *m, uint64_t end)
 	return true;
 }
 
+/* Accessible up to here; size 0 to begin with takes away what a reservation
+ * that was kept had. */
 static int commit(struct mem_linear *m, uint64_t size)
 {
 	uint64_t end = align_up(size, host_page());
 
-	if (end <= m->committed)
-		return 0;
-	if (mprotect(m->base + m->committed, end - m->committed, PROT_READ | PROT_WRITE))
+	if (end > m->committed &&
+	    mprotect(m->base + m->committed, end - m->committed, PROT_READ | PROT_WRITE))
+		return -errno;
+	if (end < m->committed && mprotect(m->base + end, m->committed - end, PROT_NONE))
 		return -errno;
 	m->committed = end;
 	return 0;
@@ -138,17 +144,33 @@ static int map_image(struct mem_linear *m, const struct mem_linear_options *o)
 	if (mmap(m->base, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
 		 o->image_fd, 0) == MAP_FAILED)
 		return -errno;
-	m->committed = n;
+	m->committed = MAX(m->committed, n);
+	m->has_image = true;
 	return 0;
 }
 
 /* ---- life ---- */
 
+/* Zero again, and an image gone. */
+static bool clear(struct mem_linear *m)
+{
+	if (!m->committed)
+		return true;
+	if (!m->has_image)
+		return !madvise(m->base, m->committed, MADV_DONTNEED);
+	m->has_image = false;
+	return mmap(m->base, m->committed, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
+}
+
 static void destroy(struct mem_linear *m)
 {
+	bool kept = false;
+
 	if (m->slot >= 0)
-		mem__range_free(m->slot);
-	if (m->base)
+		kept = mem__range_free(m->slot, (struct mem__kept){
+			clear(m) ? m->base : NULL, m->committed });
+	if (m->base && !kept)
 		munmap(m->base, m->reserved);
 	lock_fini(&m->lock);
 	mem_park_destroy(m->park);
@@ -351,14 +373,6 @@ void mem_linear_save(const struct mem_linear *m, struct ser_writer *w)
 	}
 	ser_u64(w, 0);
 	ser_u32(w, 0);
-}
-
-/* Everything zero, and an image gone. */
-static bool clear(struct mem_linear *m)
-{
-	return !m->committed ||
-	       mmap(m->base, m->committed, PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED;
 }
 
 void mem_linear_load(struct mem_linear *m, struct ser_reader *r)

@@ -19,7 +19,7 @@
 
 enum {
 	FUNCS_MAX = 16 << 20, FUNCS_MIN = 16 << 10,
-	STACK_DEFAULT = 8 << 20, STACK_MIN = 64 << 10,
+	STACK_DEFAULT = 8 << 20, STACK_MIN = 64 << 10, STACK_MAX = 1 << 30,
 };
 
 const char *wasm_rt_trap_message(enum wasm_trap t)
@@ -59,31 +59,27 @@ const char *wasm_rt_trap_message(enum wasm_trap t)
 
 /* ---- life ---- */
 
-static void *area(uint64_t *units, uint64_t least, uint64_t unit)
+/* One area: the functions, then the stack, then a guard page. */
+static uint64_t area_size(const struct wasm_store *s)
 {
-	for (; *units >= least; *units /= 2) {
-		void *p = mem_area_map(*units * unit);
-
-		if (p)
-			return p;
-	}
-	return NULL;
+	return s->owned->func_cap * sizeof(*s->funcs) + s->limits.stack;
 }
 
-static int areas_map(struct wasm_store *s, struct err *e)
+static int area_map(struct wasm_store *s, struct err *e)
 {
 	uint64_t stack = s->limits.stack ? s->limits.stack : STACK_DEFAULT;
-	uint64_t funcs = FUNCS_MAX;
 
-	stack = align_up(MAX(stack, (uint64_t)STACK_MIN), 4096);
-	s->limits.stack = (uint32_t)stack;
-	s->funcs = area(&funcs, FUNCS_MIN, sizeof(*s->funcs));
-	s->owned->func_cap = (uint32_t)funcs;
-	s->nfuncs = 1;
-	s->stack = mem_area_map(stack);
-	if (!s->funcs || !s->stack)
+	s->limits.stack = (uint32_t)MIN(align_up(MAX(stack, (uint64_t)STACK_MIN), 4096),
+					(uint64_t)STACK_MAX);
+	for (uint32_t n = FUNCS_MAX; !s->funcs && n >= FUNCS_MIN; n /= 2) {
+		s->owned->func_cap = n;
+		s->funcs = mem_area_map(area_size(s));
+	}
+	if (!s->funcs)
 		return err_set(e, ENOMEM, "no memory for a store");
-	s->stack_end = s->stack + stack / 8;
+	s->nfuncs = 1;
+	s->stack = (uint64_t *)(s->funcs + s->owned->func_cap);
+	s->stack_end = s->stack + s->limits.stack / 8;
 	s->sp = s->stack;
 	return 0;
 }
@@ -114,15 +110,14 @@ struct wasm_store *wasm_store_create(struct wasm_type_store *types,
 	s->refs.next = s->refs.prev = &s->refs;
 	s->owned->objects_end = &s->owned->objects;
 	s->owned->instances_end = &s->instances;
-	if (!areas_map(s, e)) {
+	if (!area_map(s, e)) {
 		gc = !wasm_gc_init(s, e);
 		if (gc && !wasm__interp_store_init(s, e))
 			return s;
 	}
 	if (gc)
 		wasm_gc_fini(s);
-	mem_area_unmap(s->stack, s->limits.stack);
-	mem_area_unmap(s->funcs, (uint64_t)s->owned->func_cap * sizeof(*s->funcs));
+	mem_area_unmap(s->funcs, area_size(s));
 	base_free(s->owned);
 	base_free(s);
 	return NULL;
@@ -170,8 +165,7 @@ void wasm_store_destroy(struct wasm_store *s)
 	objects_free(s);
 	wasm__interp_store_fini(s);
 	wasm_gc_fini(s);
-	mem_area_unmap(s->stack, s->limits.stack);
-	mem_area_unmap(s->funcs, (uint64_t)s->owned->func_cap * sizeof(*s->funcs));
+	mem_area_unmap(s->funcs, area_size(s));
 	base_free(s->backtrace);
 	base_free(s->owned);
 	base_free(s);

@@ -104,6 +104,25 @@ static void skip_insn(void *arg, void *addr, void *context)
 	c->uc_mcontext.__gregs[REG_PC] = *(uint64_t *)arg;
 #endif
 }
+/* Reservations are used again; nothing of the memory before shows. */
+static void test_reuse(void)
+{
+	for (int i = 0; i < 100; i++) {
+		struct mem_linear *m = make((uint64_t)(i % 5) * PAGE, 10 * PAGE);
+		uint8_t *base = mem_linear_base(m);
+		uint64_t size = mem_linear_size(m);
+
+		CHECK(touch(base + size) == base + size);
+		if (i % 3)
+			mem_linear_grow(m, 3 * PAGE);
+		for (uint64_t at = 0; at < mem_linear_size(m); at += 4096) {
+			CHECK_EQ(base[at], 0);
+			base[at] = 1;
+		}
+		mem_linear_unref(m);
+	}
+}
+
 static void test_resume(void)
 {
 	struct mem_linear *m = make(0, PAGE);
@@ -293,6 +312,7 @@ static void many_in_little_space(void)
 	}
 	_exit(0);
 }
+/* Before any other test: reservations of memories that are gone are kept. */
 static void test_no_address_space(void)
 {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -491,14 +511,15 @@ static void test_out_of_memory(void)
 }
 
 TEST_MAIN({ "other_faults_go_to_whoever_was_there_before", test_chain },
+	  { "without_address_space_memories_have_no_guard", test_no_address_space },
 	  { "a_memory_grows_in_place_up_to_its_maximum", test_growth },
 	  { "any_32_bit_index_and_offset_hit_the_guard", test_guard },
+	  { "a_new_memory_is_zero_and_no_larger_than_its_size", test_reuse },
 	  { "a_fault_handler_may_say_where_to_go_on", test_resume },
 	  { "memories_of_one_image_do_not_see_each_others_writes", test_image },
 	  { "an_image_is_mapped_and_not_copied", test_image_lazy },
 	  { "pages_may_be_smaller_than_the_hosts", test_small_pages },
 	  { "a_64_bit_memory_grows_past_4_gib", test_64_bit },
-	  { "without_address_space_memories_have_no_guard", test_no_address_space },
 	  { "thousands_of_memories_are_possible", test_thousands },
 	  { "threads_grow_a_shared_memory_one_page_each_time", test_shared },
 	  { "each_thread_handles_its_own_faults", test_thread_faults },
