@@ -281,6 +281,11 @@ static int finish(struct run *run, struct err *e)
 			print_tables(run, &all);
 		printf("%u passed, %u failed, 0 skipped\n", passed, failed);
 	}
+	return r ? r : failed ? 1 : 0;
+}
+
+static void free_groups(struct run *run)
+{
 	while (run->groups) {
 		struct group *g = run->groups;
 
@@ -288,7 +293,6 @@ static int finish(struct run *run, struct err *e)
 		base_free(g->name);
 		base_free(g);
 	}
-	return r ? r : failed ? 1 : 0;
 }
 
 int cli_wast(int argc, char **argv)
@@ -309,9 +313,7 @@ int cli_wast(int argc, char **argv)
 		r = run_path(&run, argv[i], true, &e);
 	if (!r && !run.scripts)
 		r = err_set(&e, ENOENT, "no scripts there");
-	if (r < 0) {
-		finish(&run, &e);
-		return cli_fail(&e);
-	}
-	return finish(&run, &e);
+	r = r < 0 ? cli_fail(&e) : finish(&run, &e);
+	free_groups(&run);
+	return r;
 }

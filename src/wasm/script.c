@@ -448,10 +448,27 @@ static bool match_results(struct script *s, const struct outcome *o)
 	return ok;
 }
 
+/* The text from..to on one line. */
+static void one_line(const struct script *s, uint32_t from, uint32_t to, char *buf, size_t n)
+{
+	size_t len = 0;
+
+	for (; from < to && len + 1 < n; from++) {
+		bool space = strchr(" \t\r\n", s->t.s[from]);
+
+		if (!space || (len && buf[len - 1] != ' '))
+			buf[len++] = space ? ' ' : s->t.s[from];
+	}
+	while (len && buf[len - 1] == ' ')
+		len--;
+	buf[len] = 0;
+}
+
 static void assert_return(struct script *s, uint32_t pos)
 {
+	char expected[200];
 	struct outcome o;
-	uint32_t from, to;
+	uint32_t from;
 	bool ok;
 
 	text__expect(&s->t, TEXT_LPAR);
@@ -459,17 +476,17 @@ static void assert_return(struct script *s, uint32_t pos)
 	from = s->t.tok.off;
 	ok = !o.problem && !o.trap && !s->t.failed && match_results(s, &o);
 	text__skip_list(&s->t);
+	if (s->t.failed) {
+		base_free(o.values);
+		return;
+	}
 	/* Before the ")" that was just taken. */
-	to = s->t.prev_end - 1;
-	while (to > from && strchr(" \t\n\r", s->t.s[to - 1]))
-		to--;
-	if (s->t.failed)
-		ok = false;
-	else if (ok)
+	one_line(s, from, s->t.prev_end - 1, expected, sizeof(expected));
+	if (ok)
 		script__pass(s, WASM_SCRIPT_RETURN);
 	else
-		script__fail(s, WASM_SCRIPT_RETURN, pos, "expected %.*s, got %s",
-			     (int)MIN(to - from, 200u), s->t.s + from,
+		script__fail(s, WASM_SCRIPT_RETURN, pos, "expected %s, got %s",
+			     expected[0] ? expected : "no result",
 			     o.problem ? o.problem : o.trap ? script__trap(s, o.trap) : s->got);
 	base_free(o.values);
 }

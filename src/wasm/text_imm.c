@@ -190,6 +190,8 @@ static void lanes16(struct text *t, struct ser_writer *w)
 			text__fail(t, "invalid lane length");
 			return;
 		}
+		if (number && !text__is_nat(t))
+			text__fail(t, "i8 constant out of range");
 		if (number)
 			lane(t, w);
 	}

@@ -26,10 +26,34 @@ struct text_frame {
 	uint8_t kind;
 	uint16_t row;
 	bool hinted, has_else;
+	uint8_t part;           /* of a try: enum try_part */
 	uint8_t hint;
 	uint32_t symbol;        /* of the label */
 	size_t pending;         /* where the instruction's bytes start */
 };
+
+/* What a legacy try has had: parts come in this order. */
+enum try_part { PART_NONE, PART_DO, PART_CATCH, PART_CATCH_ALL };
+
+/* May `row` come next?  Then it is what there was. */
+static bool next_part(struct text_frame *f, unsigned row)
+{
+	switch (row) {
+	case WASM_ROW_CATCH:
+	case WASM_ROW_CATCH_ALL:
+		if (f->part != PART_DO && f->part != PART_CATCH)
+			return false;
+		f->part = row == WASM_ROW_CATCH ? PART_CATCH : PART_CATCH_ALL;
+		return true;
+	case WASM_ROW_DELEGATE:
+		return f->part == PART_DO;
+	default: /* do */
+		if (f->part != PART_NONE)
+			return false;
+		f->part = PART_DO;
+		return true;
+	}
+}
 
 static struct text_frame *push_frame(struct text *t, enum frame_kind kind, unsigned row)
 {
@@ -147,15 +171,13 @@ static struct text_frame *top(struct text *t, uint32_t base)
 static void separator(struct text *t, uint32_t base, unsigned row, struct ser_writer *out)
 {
 	struct text_frame *f = top(t, base);
-	bool is_try;
+	bool ok = f && f->kind == FRAME_BLOCK;
 
-	if (!f || f->kind != FRAME_BLOCK) {
-		text__unexpected(t);
-		return;
-	}
-	is_try = f->row == WASM_ROW_TRY;
-	if (row == WASM_ROW_ELSE ? f->row != WASM_ROW_IF || f->has_else :
-	    row != WASM_ROW_END && !is_try) {
+	if (ok && row == WASM_ROW_ELSE)
+		ok = f->row == WASM_ROW_IF && !f->has_else;
+	else if (ok && row != WASM_ROW_END)
+		ok = f->row == WASM_ROW_TRY && next_part(f, row);
+	if (!ok) {
 		text__unexpected(t);
 		return;
 	}
@@ -212,6 +234,7 @@ static void unfolded(struct text *t, uint32_t base, struct ser_writer *out)
 	struct text_frame *n = t->failed ? NULL : push_frame(t, FRAME_BLOCK, row);
 
 	if (n) {
+		n->part = PART_DO; /* a try starts with it */
 		n->symbol = symbol;
 		push_label(t, symbol);
 	}
@@ -262,14 +285,12 @@ static void try_part(struct text *t, struct text_frame *f, struct ser_writer *ou
 	unsigned row = t->tok.kind == TEXT_WORD ? t->tok.word : (unsigned)TEXT_UNKNOWN;
 	bool is_do = row == TEXT_DO_;
 
-	/* "(do" comes first, and once. */
-	if (is_do == f->has_else || (!is_do && row != WASM_ROW_CATCH &&
-				     row != WASM_ROW_CATCH_ALL && row != WASM_ROW_DELEGATE)) {
+	if ((!is_do && row != WASM_ROW_CATCH && row != WASM_ROW_CATCH_ALL &&
+	     row != WASM_ROW_DELEGATE) || !next_part(f, row)) {
 		text__unexpected(t);
 		return;
 	}
 	text__next(t);
-	f->has_else = true;
 	if (!is_do)
 		text__opcode(out, row);
 	if (row == WASM_ROW_DELEGATE) {
@@ -322,7 +343,7 @@ static void close_list(struct text *t, uint32_t base, struct ser_writer *out)
 	case FRAME_FOLDED:
 	case FRAME_IF_DONE:
 	case FRAME_TRY:
-		if (f->kind == FRAME_TRY && !f->has_else) {
+		if (f->kind == FRAME_TRY && f->part == PART_NONE) {
 			text__unexpected(t);
 			return;
 		}

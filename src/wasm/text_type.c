@@ -229,6 +229,9 @@ static uint32_t func_sig(struct text *t, struct ser_writer *w, bool names, bool 
 	text__u(w, *nresults);
 	text__append(w, &types);
 	ser_writer_fini(&types);
+	/* Out of order: say so before the types are compared. */
+	if (text__at_list(t, TEXT_PARAM_) || text__at_list(t, TEXT_TYPE_))
+		text__unexpected(t);
 	if (w->failed)
 		text__oom(t);
 	return n;
