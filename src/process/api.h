@@ -152,6 +152,7 @@ struct api_trap {
 struct wasm_ref_t {
 	uint8_t kind;           /* enum api_kind */
 	bool kept;              /* the guest may hold it: as long as the store */
+	uint32_t boxed;         /* its place in store->boxed, from 1; 0: none */
 	unsigned refs;
 	struct wasm_store_t *store;     /* NULL: it went first */
 	struct wasm_ref_t *next, **link; /* in store->refs */
@@ -182,6 +183,7 @@ enum { API_BUCKETS = 256 };     /* at first; doubled as it fills */
 
 struct wasi;
 struct process_deadline;
+
 struct wasm_store_t {
 	wasm_engine_t *engine;          /* held */
 	struct wasm_store *rt;
@@ -190,6 +192,10 @@ struct wasm_store_t {
 	size_t nbuckets, nobjects;
 	struct api_module **modules;    /* held for the instances */
 	size_t nmodules, cap;
+	/* What the guest holds as externref, by the number in the box: a number,
+	 * because saved state may come from anywhere. */
+	struct wasm_ref_t **boxed;
+	uint32_t nboxed;
 	struct api_host *hosts;
 	struct wasm_ref_t *pending;     /* owned: what a host function returned */
 	struct wasi *wasi;              /* owned; NULL: none */
@@ -214,26 +220,37 @@ struct wasm_extern process__api_extern_rt(const wasm_ref_t *r);
 
 /* ---- values (api_value.c) -------------------------------------------------------------- */
 
-/* Does the type fit a wasm_val_t? */
-bool process__api_fits(struct wasm_type t);
-/* A value for the guest; false: of another kind, or a reference of another
- * store.  The handle is the caller's to drop. */
-bool process__api_to_guest(wasm_store_t *s, struct wasm_type t, const wasm_val_t *v,
-			   union wasm_val *out);
+/* A reference for the guest; false: not of that type, or of another store.
+ * process__api_handle_drop() afterwards. */
 bool process__api_ref_to_guest(wasm_store_t *s, struct wasm_type t, const wasm_ref_t *r,
 			       union wasm_val *out);
-/* A value of the guest, owned by the caller; takes the handle. */
+void process__api_handle_drop(wasm_store_t *s, const wasm_ref_t *r, union wasm_val v);
+/* A reference of the guest, owned by the caller; takes the handle. */
+wasm_ref_t *process__api_ref_from_guest(wasm_store_t *s, struct wasm_ref *h);
+/* Numbers and references, by the public value's kind; false: it does not fit. */
+bool process__api_to_guest(wasm_store_t *s, struct wasm_type t, const wasm_val_t *v,
+			   union wasm_val *out);
 void process__api_from_guest(wasm_store_t *s, struct wasm_type t, union wasm_val v,
 			     wasm_val_t *out);
-wasm_ref_t *process__api_ref_from_guest(wasm_store_t *s, struct wasm_ref *h);
+/* The same by the engine's type. */
+bool process__api_raw_to_guest(wasm_store_t *s, struct wasm_type t, const dp_raw_t *v,
+			       union wasm_val *out);
+void process__api_raw_from_guest(wasm_store_t *s, struct wasm_type t, union wasm_val v,
+				 dp_raw_t *out);
 
 /* ---- traps (api_trap.c) ------------------------------------------------------------------ */
 
-wasm_trap_t *process__api_trap_message(wasm_store_t *s, const char *message);
-/* What a call has just returned; e fills the message when t is WASM_OK. */
+/* s may be NULL: of no store.  NULL: no memory. */
+wasm_trap_t *process__api_trap_message(wasm_store_t *s, enum wasm_trap code,
+				       const char *message);
+/* What a call has just returned, or *e when t is WASM_OK. */
 wasm_trap_t *process__api_trap(wasm_store_t *s, enum wasm_trap t, const struct err *e);
 
+/* Imports in the module's order; the words of a trap into *trap. */
 wasm_instance_t *process__api_instantiate(wasm_store_t *s, struct api_module *m,
 					  const struct wasm_extern *imports, wasm_trap_t **trap);
+/* Out of memory, and the like: into s->err and *trap; NULL. */
+wasm_instance_t *process__api_link_failed(wasm_store_t *s, const struct err *e,
+					  wasm_trap_t **trap);
 
 #endif

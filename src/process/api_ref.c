@@ -71,6 +71,8 @@ wasm_ref_t *process__api_ref_new(wasm_store_t *s, enum api_kind kind, void *obje
 		base_free(r);
 		return NULL;
 	}
+	if (!s)
+		return r;
 	r->next = s->refs;
 	r->link = &s->refs;
 	if (r->next)
@@ -163,8 +165,11 @@ void process__api_refs_end(wasm_store_t *s)
 		if (!r->refs)
 			base_free(r);
 	}
+	base_free(s->boxed);
 	base_free(s->buckets);
 	s->buckets = NULL;
+	s->boxed = NULL;
+	s->nboxed = 0;
 	s->nbuckets = s->nobjects = 0;
 }
 
