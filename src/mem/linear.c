@@ -339,6 +339,22 @@ void mem_area_unmap(void *p, uint64_t size)
 		munmap(p, align_up(size, page) + page);
 }
 
+void mem_area_will_fill(void *p, uint64_t n)
+{
+	uint64_t page = host_page(), huge = 2 << 20;
+	uintptr_t from = align_up((uintptr_t)p, page), to = align_down((uintptr_t)p + n, page);
+
+	if (from + 16 * page > to)
+		return;
+	/* Both are advice: kernels that do not know it do without. */
+	if (align_up(from, huge) + huge <= align_down(to, huge))
+		madvise((void *)align_up(from, huge),
+			align_down(to, huge) - align_up(from, huge), MADV_HUGEPAGE);
+#ifdef MADV_POPULATE_WRITE
+	madvise((void *)from, to - from, MADV_POPULATE_WRITE);
+#endif
+}
+
 /* ---- saved state ----
  *
  *     u64 size, then runs: u64 first page, u32 pages (> 0), pages * 4096 bytes,

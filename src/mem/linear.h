@@ -77,6 +77,8 @@ void mem_image_close(int fd);
  * for what must not move.  NULL: no memory. */
 void *mem_area_map(uint64_t size);
 void mem_area_unmap(void *p, uint64_t size);
+/* n bytes at p will all be written: faster than a fault for each page. */
+void mem_area_will_fill(void *p, uint64_t n);
 
 /* All non-zero pages; inside the caller's section. */
 void mem_linear_save(const struct mem_linear *m, struct ser_writer *w);

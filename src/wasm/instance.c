@@ -9,13 +9,14 @@
  * An instance is one block: the structure, its index spaces and what the module
  * defines itself.
  */
-#include "wasm/store.h"
+#include "wasm/instance.h"
 
 #include <errno.h>
 
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "wasm/leb.h"
+#include "wasm/store.h"
 
 /* ---- constant expressions ---- */
 
@@ -216,6 +217,8 @@ static int make_funcs(struct wasm_instance *i, struct err *e)
 	if (m->nfuncs - m->nfuncs_imported > i->store->owned->func_cap - i->store->nfuncs)
 		return err_set(e, ENOMEM, "too many functions in a store");
 	memset(&cache, 0xff, sizeof(cache));
+	mem_area_will_fill(&i->store->funcs[i->store->nfuncs],
+			   (m->nfuncs - m->nfuncs_imported) * sizeof(*i->store->funcs));
 	for (uint32_t k = m->nfuncs_imported; k < m->nfuncs; k++) {
 		struct wasm_rt_func *f = wasm__func_alloc(i->store);
 
