@@ -58,7 +58,7 @@ FLOAT_INLINE uint64_t float_bits64(double f)
 
 /* Around the result of whatever can make a NaN. */
 #ifdef WASM_DETERMINISTIC
-#define FLOAT_CANON(n, x, canon) \
+#define FLOAT_CANON(n, x, canon)                                                \
 	({ __typeof__(x) x_ = (x); x_ == x_ ? x_ : float_of##n(canon); })
 #define CANON32(x) FLOAT_CANON(32, x, 0x7fc00000)
 #define CANON64(x) FLOAT_CANON(64, x, 0x7ff8000000000000)
@@ -67,34 +67,32 @@ FLOAT_INLINE uint64_t float_bits64(double f)
 #define CANON64(x) (x)
 #endif
 
+/* Bits only: no NaN becomes quiet.  Compilers have them without a call. */
+#define FLOAT_ABS32(x) __builtin_fabsf(x)
+#define FLOAT_ABS64(x) __builtin_fabs(x)
+#define FLOAT_NEG32(x) (-(x))
+#define FLOAT_NEG64(x) (-(x))
+#define FLOAT_COPYSIGN32(x, y) __builtin_copysignf(x, y)
+#define FLOAT_COPYSIGN64(x, y) __builtin_copysign(x, y)
+
 /*
  * Both widths are written once.  `magic` is the power of two from which on a
  * float has no fraction: adding and subtracting it rounds to an integer, ties
  * to even.  x + 0 passes everything but makes a signaling NaN quiet.
  */
-#define FLOAT_WIDTH(n, T, UT, sign, magic)                                      \
-	FLOAT_INLINE UT float_abs##n(UT x) { return x & ~(UT)(sign); }          \
-	FLOAT_INLINE UT float_neg##n(UT x) { return x ^ (UT)(sign); }           \
-	FLOAT_INLINE UT float_copysign##n(UT x, UT y)                           \
-	{                                                                       \
-		return (x & ~(UT)(sign)) | (y & (UT)(sign));                    \
-	}                                                                       \
-	FLOAT_INLINE T float__with_sign##n(T x, T y)                            \
-	{                                                                       \
-		return float_of##n(float_copysign##n(float_bits##n(x), float_bits##n(y))); \
-	}                                                                       \
+#define FLOAT_WIDTH(n, T, magic)                                                \
 	/* Rounded to an integer; not of a NaN or what has no fraction. */      \
 	FLOAT_INLINE T float__round##n(T x)                                     \
 	{                                                                       \
-		T a = float_of##n(float_abs##n(float_bits##n(x)));              \
+		T a = FLOAT_ABS##n(x);                                          \
                                                                                 \
-		return float__with_sign##n((a + (T)(magic)) - (T)(magic), x);   \
+		return FLOAT_COPYSIGN##n((a + (T)(magic)) - (T)(magic), x);     \
 	}                                                                       \
 	FLOAT_INLINE bool float__whole##n(T x)                                  \
 	{                                                                       \
-		return !(float_of##n(float_abs##n(float_bits##n(x))) < (T)(magic)); \
+		return !(FLOAT_ABS##n(x) < (T)(magic));                         \
 	}                                                                       \
-	/* 4.3.3 fmin: a NaN wins, then -0 is below +0.  a | b and a & b      \
+	/* 4.3.3 fmin: a NaN wins, then -0 is below +0.  a | b and a & b        \
 	 * differ from a only for zeros. */                                     \
 	FLOAT_INLINE T float_min##n(T a, T b)                                   \
 	{                                                                       \
@@ -117,8 +115,8 @@ FLOAT_INLINE uint64_t float_bits64(double f)
 		return CANON##n(a + b);                                         \
 	}
 
-FLOAT_WIDTH(32, float, uint32_t, 0x80000000, 0x1p23f)
-FLOAT_WIDTH(64, double, uint64_t, 0x8000000000000000, 0x1p52)
+FLOAT_WIDTH(32, float, 0x1p23f)
+FLOAT_WIDTH(64, double, 0x1p52)
 
 /* Portable roundings; float_ceil32 and so on are these or the host's. */
 #define FLOAT_ROUNDINGS(n, T)                                                   \
@@ -131,22 +129,22 @@ FLOAT_WIDTH(64, double, uint64_t, 0x8000000000000000, 0x1p52)
 		T r = float__round##n(x);                                       \
                                                                                 \
 		return float__whole##n(x) ? x + 0 :                             \
-		       float__with_sign##n(r < x ? r + 1 : r, x);               \
+		       FLOAT_COPYSIGN##n(r < x ? r + 1 : r, x);                 \
 	}                                                                       \
 	FLOAT_INLINE T float__floor##n(T x)                                     \
 	{                                                                       \
 		T r = float__round##n(x);                                       \
                                                                                 \
 		return float__whole##n(x) ? x + 0 :                             \
-		       float__with_sign##n(r > x ? r - 1 : r, x);               \
+		       FLOAT_COPYSIGN##n(r > x ? r - 1 : r, x);                 \
 	}                                                                       \
 	FLOAT_INLINE T float__trunc##n(T x)                                     \
 	{                                                                       \
-		T a = float_of##n(float_abs##n(float_bits##n(x)));              \
+		T a = FLOAT_ABS##n(x);                                          \
 		T r = float__round##n(a);                                       \
                                                                                 \
 		return float__whole##n(x) ? x + 0 :                             \
-		       float__with_sign##n(r > a ? r - 1 : r, x);               \
+		       FLOAT_COPYSIGN##n(r > a ? r - 1 : r, x);                 \
 	}
 FLOAT_ROUNDINGS(32, float)
 FLOAT_ROUNDINGS(64, double)
@@ -233,7 +231,7 @@ FLOAT_INLINE double float_promote(float x) { return CANON64((double)x); }
  * is the value inside.
  * float_to_F_I converts what fits.
  */
-#define FLOAT_FITS(F, I, T, lo, hi) \
+#define FLOAT_FITS(F, I, T, lo, hi)                                             \
 	FLOAT_INLINE bool float_fits_##F##_##I(T x) { return x lo && x < (hi); }
 FLOAT_FITS(f32, s32, float, >= -0x1p31f, 0x1p31f)
 FLOAT_FITS(f32, u32, float, > -1.0f, 0x1p32f)
