@@ -134,6 +134,7 @@ static bool start(struct wasm_gc *g)
 	g->regions[0].top = GC_REGION;
 	g->top = GC_OLD_FIRST;
 	g->mark = GC_MARK;
+	g->stack_max = GC_MARK_STACK - 64;      /* room for what a step puts back */
 	g->threshold = MIN((uint64_t)32 << 20, g->limit / 2);
 	gc__watch(g);
 	return true;

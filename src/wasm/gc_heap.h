@@ -147,7 +147,7 @@ struct wasm_gc {
 	enum gc_phase phase;
 	uint32_t mark;                  /* GC_MARK or 0 */
 	uint32_t *stack;                /* words, | 1: is marked, scan */
-	uint32_t nstack;
+	uint32_t nstack, stack_max;
 	uint32_t scan_list;             /* large arrays being marked from */
 	uint32_t rescan_from;           /* regions to scan again: lowest; 0: none */
 	uint64_t live;                  /* marked bytes */

@@ -37,12 +37,12 @@ static bool mark(struct wasm_gc *g, wasm_word w)
 
 static void push(struct wasm_gc *g, wasm_word w)
 {
-	if (LIKELY(g->nstack < GC_MARK_STACK - QUEUE)) {
+	if (LIKELY(g->nstack < g->stack_max)) {
 		g->stack[g->nstack++] = w;
 		return;
 	}
-	mark(g, w & ~1u);
-	rescan(g, gc_region_of(w));
+	if (w & 1 || mark(g, w))
+		rescan(g, gc_region_of(w));
 }
 
 void gc__mark_grey(struct wasm_gc *g, wasm_word w)

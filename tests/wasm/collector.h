@@ -217,7 +217,7 @@ static wasm_word make_both(uint32_t type, uint32_t n, uint32_t *number)
 static wasm_word word_of_i31(uint32_t v) { return v << 1 | 1; }
 
 /* Any value reachable from the roots, or an i31, or null. */
-static struct shadow_ref pick(wasm_word *w)
+static inline struct shadow_ref pick(wasm_word *w)
 {
 	uint32_t at = rnd(ROOTS);
 	struct shadow_ref r = shadow_roots[at];
