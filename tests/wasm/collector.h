@@ -100,19 +100,19 @@ static uint32_t nshadows, shadow_cap, comparison;
 static struct shadow_ref shadow_roots[ROOTS];
 
 static uint64_t random_state;
-static uint32_t rnd(uint32_t n)
+static inline uint32_t rnd(uint32_t n)
 {
 	random_state = random_state * 6364136223846793005ull + 1442695040888963407ull;
 	return (uint32_t)((random_state >> 33) % n);
 }
 
-static void shadow_open(uint64_t seed)
+static inline void shadow_open(uint64_t seed)
 {
 	random_state = seed * 77 + 1;
 	nshadows = comparison = 0;
 	memset(shadow_roots, 0, sizeof(shadow_roots));
 }
-static void shadow_close(void)
+static inline void shadow_close(void)
 {
 	for (uint32_t i = 0; i < nshadows; i++)
 		free(shadows[i].refs);
@@ -121,7 +121,7 @@ static void shadow_close(void)
 	nshadows = shadow_cap = 0;
 }
 
-static bool has_refs(uint32_t type) { return type != type_bytes && type != type_longs; }
+static inline bool has_refs(uint32_t type) { return type != type_bytes && type != type_longs; }
 static uint32_t slot_of(const struct shadow *s, uint32_t i)
 {
 	if (s->type == type_refs)
@@ -192,7 +192,7 @@ static wasm_word make(uint32_t type, uint32_t n)
 }
 
 /* A new object and its shadow; 0 when the heap is full. */
-static wasm_word make_both(uint32_t type, uint32_t n, uint32_t *number)
+static inline wasm_word make_both(uint32_t type, uint32_t n, uint32_t *number)
 {
 	wasm_word w = make(type, n);
 
@@ -242,7 +242,7 @@ static inline struct shadow_ref pick(wasm_word *w)
 	return r;
 }
 
-static void set_field(uint32_t number, wasm_word w, uint32_t i, struct shadow_ref r, wasm_word v)
+static inline void set_field(uint32_t number, wasm_word w, uint32_t i, struct shadow_ref r, wasm_word v)
 {
 	struct shadow *s = &shadows[number];
 
@@ -253,7 +253,7 @@ static void set_field(uint32_t number, wasm_word w, uint32_t i, struct shadow_re
 /* The heap is the shadow: same values, same identities, from the roots on. */
 static uint32_t *compare_stack;
 static uint32_t ncompare, compare_cap;
-static void compare_ref(struct shadow_ref r, wasm_word w)
+static inline void compare_ref(struct shadow_ref r, wasm_word w)
 {
 	if (r.kind == SHADOW_NONE) {
 		CHECK_EQ(w, 0);
@@ -276,7 +276,7 @@ static void compare_ref(struct shadow_ref r, wasm_word w)
 		compare_stack[ncompare++] = r.v;
 	}
 }
-static uint32_t compare_all(void)
+static inline uint32_t compare_all(void)
 {
 	uint32_t n = 0;
 
