@@ -10,13 +10,14 @@
  * the end of the module before its size is compared; the errors that the
  * official tests expect follow from that.
  */
-#include "wasm/module_int.h"
+#include "wasm/module.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "wasm/hash.h"
+#include "wasm/module_int.h"
 
 /* ---- pieces ---- */
 

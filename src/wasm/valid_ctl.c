@@ -33,13 +33,12 @@ int wasm__frame_push(struct wasm__valid *v, enum wasm__frame_kind kind,
 		     const struct wasm_type *types, uint32_t nparams, uint32_t nresults,
 		     struct wasm_type one)
 {
+	if (v->nframes >= WASM_MAX_NESTING)
+		return wasm__bad(v, E2BIG, "too many nested blocks: at most %d", WASM_MAX_NESTING);
 	if (v->nframes == v->frame_cap) {
 		uint32_t cap = MAX(v->frame_cap * 2, 32u);
 		struct wasm__frame *more;
 
-		if (v->nframes >= WASM_MAX_NESTING)
-			return wasm__bad(v, E2BIG, "too many nested blocks: at most %d",
-					 WASM_MAX_NESTING);
 		more = base_realloc(v->frames, cap * sizeof(*more));
 		if (!more)
 			return wasm__oom(v);
@@ -467,7 +466,7 @@ static int check_legacy_catch(struct wasm__valid *v, const struct wasm_insn *in,
 	int r = 0;
 
 	if (kind != WASM__FRAME_TRY && kind != WASM__FRAME_CATCH)
-		return wasm__bad(v, EILSEQ, "END opcode expected: misplaced catch");
+		return wasm__bad(v, EILSEQ, "unexpected token catch: END opcode expected");
 	if (!all)
 		r = tag_type(v, in->a, &t);
 	if (!r)
@@ -483,7 +482,7 @@ static int check_delegate(struct wasm__valid *v, uint32_t x)
 	int r;
 
 	if (wasm__top(v)->kind != WASM__FRAME_TRY)
-		return wasm__bad(v, EILSEQ, "END opcode expected: misplaced delegate");
+		return wasm__bad(v, EILSEQ, "unexpected token delegate: END opcode expected");
 	if (x >= v->nframes - 1)
 		return wasm__bad(v, EINVAL, "unknown label %u", x);
 	r = check_results(v);
