@@ -7,8 +7,8 @@
  * The portable form of each function stands here.  Those for which x86-64 has
  * an instruction that compilers do not find have a second form, chosen by what
  * the file that includes this is compiled for: SSE2 is always there, SSSE3,
- * SSE4.1 and FMA with -march=x86-64-v3.  AArch64 compilers do well with the
- * portable ones but for table lookups.  SIMD_PORTABLE asks for no host's.
+ * SSE4.1 and FMA with -march=x86-64-v3.  AArch64 has what is saturating or
+ * widens, and table lookups.  SIMD_PORTABLE asks for no host's.
  *
  * WASM_DETERMINISTIC selects the deterministic profile: canonical NaNs, and
  * choice 0 of every relaxed operation.
@@ -246,6 +246,22 @@ SIMD_INLINE u64x2 simd_high_u32x4(v128 a)
 {
 	return (u64x2)_mm_unpackhi_epi32((__m128i)a, _mm_setzero_si128());
 }
+#elif defined(SIMD_NEON)
+#define SIMD_MOVL(shape, wide, sfx, neon)                                       \
+	SIMD_INLINE wide simd_low_##shape(v128 a)                               \
+	{                                                                       \
+		return (wide)vmovl_##sfx(vget_low_##sfx((neon)a));              \
+	}                                                                       \
+	SIMD_INLINE wide simd_high_##shape(v128 a)                              \
+	{                                                                       \
+		return (wide)vmovl_high_##sfx((neon)a);                         \
+	}
+SIMD_MOVL(i8x16, i16x8, s8, int8x16_t)
+SIMD_MOVL(u8x16, u16x8, u8, uint8x16_t)
+SIMD_MOVL(i16x8, i32x4, s16, int16x8_t)
+SIMD_MOVL(u16x8, u32x4, u16, uint16x8_t)
+SIMD_MOVL(i32x4, i64x2, s32, int32x4_t)
+SIMD_MOVL(u32x4, u64x2, u32, uint32x4_t)
 #else
 SIMD_HALVES(i8x16, i8x8, i16x8)
 SIMD_HALVES(u8x16, u8x8, u16x8)
@@ -425,7 +441,18 @@ SIMD_MIN(u8x16)
 SIMD_MAX(u8x16)
 SIMD_MIN(i16x8)
 SIMD_MAX(i16x8)
-#define SIMD_NARROW(name, shape, half, from, min, max)                          \
+#ifdef SIMD_NEON
+#define SIMD_NARROW(name, insn, neon)                                           \
+	SIMD_INLINE v128 simd_narrow_##name(v128 a, v128 b)                     \
+	{                                                                       \
+		return (v128){ (uint64_t)insn((neon)a), (uint64_t)insn((neon)b) }; \
+	}
+SIMD_NARROW(i8x16, vqmovn_s16, int16x8_t)
+SIMD_NARROW(u8x16, vqmovun_s16, int16x8_t)
+SIMD_NARROW(i16x8, vqmovn_s32, int32x4_t)
+SIMD_NARROW(u16x8, vqmovun_s32, int32x4_t)
+#else
+#define SIMD_NARROW(name, half, from, min, max)                                 \
 	SIMD_INLINE v128 simd_narrow_##name(v128 a, v128 b)                     \
 	{                                                                       \
 		from x = (from)a, y = (from)b;                                  \
@@ -435,9 +462,11 @@ SIMD_MAX(i16x8)
 		y = SIMD_SELECT(from, y < lo, lo, SIMD_SELECT(from, y > hi, hi, y)); \
 		return (v128){ (uint64_t)WIDEN(x, half), (uint64_t)WIDEN(y, half) }; \
 	}
-SIMD_NARROW(i8x16, i8x16, i8x8, i16x8, -128, 127)
-SIMD_NARROW(u8x16, u8x16, u8x8, i16x8, 0, 255)
-SIMD_NARROW(i16x8, i16x8, i16x4, i32x4, -32768, 32767)
+SIMD_NARROW(i8x16, i8x8, i16x8, -128, 127)
+SIMD_NARROW(u8x16, u8x8, i16x8, 0, 255)
+SIMD_NARROW(i16x8, i16x4, i32x4, -32768, 32767)
+SIMD_NARROW(u16x8, u16x4, i32x4, 0, 65535)
+#endif
 /* Products of even and of odd lanes; only -32768 four times over wraps. */
 SIMD_INLINE v128 simd_dot(v128 a, v128 b)
 {
@@ -477,8 +506,6 @@ SIMD_INLINE v128 simd_narrow_u16x8(v128 a, v128 b)
 	return (v128)((u16x8)_mm_packs_epi32((__m128i)(x - 0x8000), (__m128i)(y - 0x8000)) +
 		      SPLAT(u16x8, 0x8000));
 }
-#else
-SIMD_NARROW(u16x8, u16x8, u16x4, i32x4, 0, 65535)
 #endif
 #endif
 
@@ -546,9 +573,13 @@ SIMD_INLINE v128 simd__q15mulr(v128 a, v128 b)
 }
 SIMD_INLINE v128 simd_q15mulr_sat(v128 a, v128 b)
 {
+#ifdef SIMD_NEON
+	return (v128)vqrdmulhq_s16((int16x8_t)a, (int16x8_t)b);
+#else
 	i16x8 r = (i16x8)simd__q15mulr(a, b);
 
 	return (v128)(r ^ (r == INT16_MIN));
+#endif
 }
 
 /* ---- floats ---- */
@@ -761,6 +792,17 @@ SIMD_INLINE i32x4 simd_trunc_sat_f64x2_u(f64x2 x)
 	__m128i top = _mm_slli_epi32(_mm_shuffle_epi32((__m128i)big, 0x08), 31);
 
 	return (i32x4)_mm_xor_si128(r, _mm_move_epi64(top));
+}
+#elif defined(SIMD_NEON)
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_s(f32x4 x) { return (i32x4)vcvtq_s32_f32((float32x4_t)x); }
+SIMD_INLINE i32x4 simd_trunc_sat_f32x4_u(f32x4 x) { return (i32x4)vcvtq_u32_f32((float32x4_t)x); }
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_s(f64x2 x)
+{
+	return (i32x4)(v128){ (uint64_t)vqmovn_s64(vcvtq_s64_f64((float64x2_t)x)), 0 };
+}
+SIMD_INLINE i32x4 simd_trunc_sat_f64x2_u(f64x2 x)
+{
+	return (i32x4)(v128){ (uint64_t)vqmovn_u64(vcvtq_u64_f64((float64x2_t)x)), 0 };
 }
 #else
 #define SIMD_SAT4(x, f) \
