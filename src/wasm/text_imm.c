@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Immediates of instructions in the text format (6.5), by their kind. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "wasm/text_int.h"
 
-static const struct wasm_op_info rows[] = {
-#define OP(id, code, text, imm, sig, sem) { code, text, WASM_IMM_##imm, sig },
-#include "wasm/op.def"
-#undef OP
-};
-
 void text__opcode(struct ser_writer *w, unsigned row)
 {
-	uint32_t code = rows[row].code;
+	uint32_t code = wasm_ops[row].code;
 
 	if (code >> 16) {
 		ser_u8(w, (uint8_t)(code >> 16));
@@ -109,29 +102,9 @@ static uint32_t local(struct text *t)
 	return t->symbols[s].local - 1;
 }
 
-/* The width of the access is in the mnemonic: 8 in i32.load8_s. */
-static unsigned natural_align(const char *text)
-{
-	static const char *const verbs[] = { "load", "store", "rmw", "wait", "notify" };
-	const char *p = NULL;
-	char *end;
-	unsigned long n;
-
-	for (unsigned i = 0; !p && i < ARRAY_LEN(verbs); i++) {
-		p = strstr(text, verbs[i]);
-		p = p ? p + strlen(verbs[i]) : NULL;
-	}
-	n = p ? strtoul(p, &end, 10) : 0;
-	if (n && *end == 'x')
-		return 3; /* v128.load8x8_s: eight bytes */
-	if (n)
-		return (unsigned)__builtin_ctzl(n / 8);
-	return text[0] == 'v' ? 4 : text[1] == '6' ? 3 : 2;
-}
-
 static void memarg_rest(struct text *t, unsigned row, uint32_t mem, struct ser_writer *w)
 {
-	uint64_t offset = 0, align = 1ull << natural_align(rows[row].text);
+	uint64_t offset = 0, align = 1ull << wasm_op_align(wasm_ops[row].code);
 	unsigned flags;
 
 	if (t->tok.kind == TEXT_WORD && t->tok.word == TEXT_OFFSET_EQ)
@@ -367,7 +340,7 @@ static void composed(struct text *t, unsigned row, struct ser_writer *w)
 {
 	uint32_t table;
 
-	switch (rows[row].imm) {
+	switch (wasm_ops[row].imm) {
 	case WASM_IMM_TYPE_TABLE:
 		table = text__is_index(t) ? text__index(t, TEXT_SPACE_TABLE) : 0;
 		text__u(w, text__call_type_use(t));
@@ -407,7 +380,7 @@ static void composed(struct text *t, unsigned row, struct ser_writer *w)
 
 void text__immediates(struct text *t, unsigned *row, struct ser_writer *w)
 {
-	switch (rows[*row].imm) {
+	switch (wasm_ops[*row].imm) {
 	case WASM_IMM_NONE:
 		if (*row == WASM_ROW_SELECT && text__at_list(t, TEXT_RESULT_)) {
 			*row = WASM_ROW_SELECT_T;
@@ -440,7 +413,7 @@ void text__immediates(struct text *t, unsigned *row, struct ser_writer *w)
 	case WASM_IMM_LANES16: lanes16(t, w); break;
 	case WASM_IMM_V128: case WASM_IMM_I32: case WASM_IMM_I64: case WASM_IMM_F32:
 	case WASM_IMM_F64:
-		number(t, rows[*row].imm, w);
+		number(t, wasm_ops[*row].imm, w);
 		break;
 	case WASM_IMM_HEAP: heap(t, row, w); break;
 	case WASM_IMM_CAST: cast(t, w); break;

@@ -21,12 +21,6 @@ static const char *const words[] = {
 	TEXT_WORDS(X)
 #undef X
 };
-static const char *const op_words[] = {
-#define OP(id, code, text, imm, sig, sem) text,
-#include "wasm/op.def"
-#undef OP
-};
-
 static unsigned word_hash(const char *s, size_t len)
 {
 	uint32_t h = 2166136261u;
@@ -38,7 +32,7 @@ static unsigned word_hash(const char *s, size_t len)
 
 static const char *word_text(unsigned w)
 {
-	return w < WASM_ROWS ? op_words[w] : words[w - WASM_ROWS - 1];
+	return w < WASM_ROWS ? wasm_ops[w].text : words[w - WASM_ROWS - 1];
 }
 
 static unsigned find_word(const struct text *t, const char *s, size_t len)
@@ -67,12 +61,7 @@ static void add_word(struct text *t, unsigned w)
 
 static bool row_enabled(unsigned row, unsigned features)
 {
-	static const uint32_t codes[] = {
-#define OP(id, code, text, imm, sig, sem) code,
-#include "wasm/op.def"
-#undef OP
-	};
-	uint32_t c = codes[row];
+	uint32_t c = wasm_ops[row].code;
 
 	if (c >> 16 == 0xfe)
 		return features & WASM_FEATURE_THREADS;
