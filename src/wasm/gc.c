@@ -14,7 +14,7 @@
 
 #include "base/alloc.h"
 
-enum { NURSERY_MIN = 64 << 10, PAUSE = 2000000 };
+enum { NURSERY_MIN = 64 << 10, PAUSE = 1500000 };
 static const uint64_t HEAP_DEFAULT = 1ull << 30, HEAP_MAX = 8ull << 30, RANGE_MAX = 16ull << 30;
 
 int wasm_gc_init(struct wasm_store *s, struct err *e)
@@ -73,7 +73,7 @@ static void *slice(uint8_t **at, uint64_t size)
 	return p;
 }
 
-/* Lay the parts out from `at`; called once to learn the size. */
+/* Lay the parts out from `at`; called from any address to learn the size. */
 static uint8_t *lay_out(struct wasm_gc *g, uint8_t *at)
 {
 	g->start.base = slice(&at, g->range);
@@ -114,11 +114,12 @@ static void lay_out_young(struct wasm_gc *g)
  * ones, and large objects need them side by side. */
 static bool start(struct wasm_gc *g)
 {
+	uint8_t *const any = (uint8_t *)4096;
 	uint64_t size;
 
 	g->range = MIN(align_up(g->limit * 4, GC_REGION) + GC_OLD_START + (8 << 20), RANGE_MAX);
 	g->nregions = g->range >> GC_REGION_SHIFT;
-	size = lay_out(g, NULL) - (uint8_t *)NULL;
+	size = lay_out(g, any) - any;
 	g->area = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (g->area == MAP_FAILED) {

@@ -100,7 +100,7 @@ static uint64_t sweep_small(struct wasm_gc *g, uint32_t r)
 		const struct wasm_gc_type *t = gc_type_of(g, o);
 		uint64_t size = gc_size(t, o);
 
-		spent += 5;
+		spent += 8;
 		if (t->kind == GC_KIND_FILLER || !gc_marked(g, o)) {
 			dead = dead ? dead : p;
 		} else {
@@ -109,7 +109,7 @@ static uint64_t sweep_small(struct wasm_gc *g, uint32_t r)
 			dead = NULL;
 			if (g->ncandidates)
 				gc_fields(g, o, t, sweep_slot, &r);
-			spent += 2 * (t->kind == GC_KIND_ARRAY ? o->len : t->nrefs);
+			spent += 3 * (t->kind == GC_KIND_ARRAY ? o->len : t->nrefs);
 		}
 		p += size;
 	}

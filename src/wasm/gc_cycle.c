@@ -82,6 +82,18 @@ static void adapt(struct wasm_gc *g)
 	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
 }
 
+/* An age of one keeps what was just being made out of the old space.  When
+ * nearly all that was kept back lives on, it only costs a second copy: promote
+ * at once for a while. */
+static void choose_age(struct wasm_gc *g, uint64_t kept)
+{
+	if (g->straight)
+		g->straight--;
+	else if (kept > g->nursery / 8 && g->aged > kept / 4 * 3)
+		g->straight = 32;
+	g->promote_all = g->full || g->straight;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec t;
@@ -93,11 +105,13 @@ static uint64_t now_ns(void)
 static void collect_and_step(struct wasm_gc *g)
 {
 	uint64_t budget = UINT64_MAX;
+	uint64_t kept = g->to_bump - g->to;
 	bool adapts = !g->full && g->phase != GC_EVACUATING && gc__young_bytes(g);
 
 	if (g->phase == GC_EVACUATING)
 		gc__evacuate_choose(g, g->full ? UINT64_MAX : g->pause / 2);
 	gc__minor(g);
+	choose_age(g, kept);
 	g->stats.minor++;
 	if (g->phase == GC_EVACUATING)
 		gc__evacuate_done(g);
@@ -155,6 +169,7 @@ bool gc__collect(struct wasm_gc *g, bool full)
 		collect_and_step(g);    /* begins and marks */
 		finish(g);
 		g->full = g->promote_all = false;
+		g->straight = 0;
 	} else {
 		collect_and_step(g);
 	}

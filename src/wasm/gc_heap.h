@@ -51,7 +51,7 @@ enum {
 	GC_YOUNG_START = GC_REGION,
 	GC_OLD_START = GC_YOUNG_START + 3 * GC_YOUNG_MAX,
 	GC_OLD_FIRST = GC_OLD_START >> GC_REGION_SHIFT,
-	GC_CARD_SHIFT = 9,                      /* of large arrays */
+	GC_CARD_SHIFT = 7,                      /* of large arrays */
 	GC_MARK_STACK = 4 << 20,                /* words */
 	GC_PINS = 4096,
 	GC_SLOTS_MAX = 16384,                   /* recorded for one candidate */
@@ -129,6 +129,8 @@ struct wasm_gc {
 	uint32_t nursery;               /* bytes of eden in use: adapts */
 	uint32_t nursery_min, nursery_max;
 	bool promote_all;
+	uint32_t straight;              /* collections that still promote at once */
+	uint64_t aged;                  /* bytes moved that had been moved before */
 
 	/* Old. */
 	uint32_t region;                /* being filled; 0: none, and regions[0] is full */

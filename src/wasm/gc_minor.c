@@ -139,6 +139,7 @@ static wasm_word move(struct wasm_gc *g, wasm_word w)
 		head |= GC_AGED;
 	} else {
 		to = old_take(g, size);
+		g->aged += o->head & GC_AGED ? size : 0;
 		head |= g->mark;
 	}
 	const uint64_t *from = (const uint64_t *)o;
@@ -306,7 +307,7 @@ void gc__minor(struct wasm_gc *g)
 	uint32_t spaces = GC_YOUNG_MAX >> GC_REGION_SHIFT;
 	uint8_t *eden_used = g->start.bump, *from_used = g->to_bump;
 
-	g->moved = g->cost = 0;
+	g->moved = g->cost = g->aged = 0;
 	memset(g->flags + gc_region_of(gc_word(g, from)), GC_MOVING, spaces);
 	memset(g->flags + gc_region_of(gc_word(g, to)), 0, spaces);
 	g->from = !g->from;
