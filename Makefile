@@ -3,6 +3,7 @@
 # make run | check | bench   install what is missing, build, and do it
 # make MODE=debug|asan|ubsan|tsan|cover|fuzz   another build, in build/MODE
 # make CROSS=aarch64-linux-gnu                 for another host, in build/CROSS
+# make install PREFIX=/usr/local DESTDIR=       after make
 # make V=1                   show the commands
 
 MODE  ?= release
@@ -12,6 +13,7 @@ Q     := $(if $(V),,@)
 
 CC := $(if $(CROSS),$(CROSS)-gcc,$(if $(filter fuzz,$(MODE)),clang,$(if $(filter default,$(origin CC)),gcc,$(CC))))
 AR := $(if $(CROSS),$(CROSS)-)ar
+NM := $(if $(CROSS),$(CROSS)-)nm
 PKG_CONFIG ?= $(if $(CROSS),$(CROSS)-pkg-config,pkg-config)
 
 # Optional libraries: HAVE_<NAME> is defined for each that is found.
@@ -43,7 +45,7 @@ FLAGS.ubsan   := -O1 -g -fsanitize=undefined -fno-sanitize-recover=undefined
 FLAGS.tsan    := -O1 -g -fsanitize=thread
 FLAGS.cover   := -O0 -g --coverage
 FLAGS.fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fno-strict-aliasing -ffp-contract=off -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
+CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -D_GNU_SOURCE -DDP_VERSION='"$(VERSION)"' \
 	-Isrc -Iinclude -I. $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
 
@@ -66,15 +68,22 @@ FUZZERS  := $(FUZZ_SRC:%.c=$(O)/%)
 all: $(O)/doppel $(O)/libdoppel.a $(O)/libdoppel.so
 	$(if $(MISSING),@echo "built without: $(foreach l,$(MISSING),$(call lib_pc,$(l))) ('make deps' installs them)")
 
-$(O)/doppel: $(CLI_OBJ) $(O)/libdoppel.a
+# Release builds load the optional libraries when they are first used, where
+# scripts/lazy can arrange that.
+LAZY     := $(if $(filter release,$(MODE)),$(O)/lazy.S)
+link_libs = if [ -s '$(O)/lazy.S' ]; then echo '$(O)/lazy.S' -pthread -lm -ldl; else echo $(LIBS); fi
+$(O)/doppel: $(CLI_OBJ) $(O)/libdoppel.a $(LAZY)
 	@echo "  LD $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libdoppel.a $(LIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libdoppel.a $$($(link_libs))
+$(O)/lazy.S: $(CLI_OBJ) $(LIB_OBJ) scripts/lazy
+	$(Q)scripts/lazy $@ '$(CC)' $(NM) $(CLI_OBJ) $(LIB_OBJ) -- $(LIBS) || : >$@
 $(O)/libdoppel.a: $(LIB_OBJ)
 	@echo "  AR $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
-$(O)/libdoppel.so: $(LIB_OBJ)
+$(O)/libdoppel.so: $(LIB_OBJ) $(LAZY)
 	@echo "  LD $@"
-	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,libdoppel.so.0 -o $@ $^ $(LIBS)
+	$(Q)$(CC) -shared $(LDFLAGS) -Wl,-soname,libdoppel.so.0 -o $@ $(LIB_OBJ) $$($(link_libs))
+	$(Q)ln -sf libdoppel.so $@.0
 $(O)/%.o: %.c $(O)/flags
 	@echo "  CC $<"
 	@mkdir -p $(@D)
@@ -108,5 +117,21 @@ bench:
 clean:
 	$(Q)rm -rf $(O)
 
-.PHONY: all tests fuzzers deps run check bench clean FORCE
+# What `make` has built; DESTDIR is for packages.
+PREFIX ?= /usr/local
+D       = $(DESTDIR)$(PREFIX)
+install:
+	$(Q)[ -x $(O)/doppel ] || { echo "nothing is built in $(O): run make first" >&2; exit 1; }
+	$(Q)install -d $(D)/bin $(D)/lib/pkgconfig $(D)/include/doppel $(D)/share/man/man1
+	$(Q)install $(O)/doppel $(D)/bin/doppel
+	$(Q)install -m 644 $(O)/libdoppel.a $(D)/lib/libdoppel.a
+	$(Q)install -m 755 $(O)/libdoppel.so $(D)/lib/libdoppel.so.$(VERSION)
+	$(Q)ln -sf libdoppel.so.$(VERSION) $(D)/lib/libdoppel.so.0
+	$(Q)ln -sf libdoppel.so.0 $(D)/lib/libdoppel.so
+	$(Q)install -m 644 include/wasm.h include/doppel.h $(D)/include/doppel
+	$(Q)install -m 644 docs/doppel.1 $(D)/share/man/man1/doppel.1
+	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS) -ldl|' doppel.pc.in > \
+		$(D)/lib/pkgconfig/doppel.pc
+
+.PHONY: all tests fuzzers deps run check bench clean install FORCE
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:=.d) $(FUZZERS:=.d)

@@ -21,6 +21,7 @@ struct cli_command {
 extern const struct cli_command cli_commands[]; /* ends with a NULL name */
 
 int cli_run(int argc, char **argv);
+int cli_wasm(int argc, char **argv);
 int cli_restore(int argc, char **argv);
 int cli_fetch(int argc, char **argv);
 int cli_wast(int argc, char **argv);

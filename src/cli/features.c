@@ -105,7 +105,7 @@ int cli_features(int argc, char **argv)
 		return 0;
 	if (json)
 		return print_json(&e);
-	printf("kinds      system (riscv64)\n");
+	printf("kinds      system (riscv64), process (WebAssembly 3.0)\n");
 	for (size_t i = 0; i < ARRAY_LEN(features); i++)
 		printf("%-10s %-3s  %s (%s)\n", features[i].name, features[i].here ? "yes" : "no",
 		       features[i].gives, features[i].library);

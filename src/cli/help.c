@@ -15,6 +15,7 @@ static void print_overview(void)
 	printf("\nExamples:\n"
 	       "  doppel run linux                 a shell in a stock Debian riscv64 kernel\n"
 	       "  doppel run --kernel Image --disk disk.img --append root=/dev/vda\n"
+	       "  doppel run --dir . prog.wasm     a WebAssembly program with a folder\n"
 	       "  doppel help run                  everything that run takes\n");
 }
 

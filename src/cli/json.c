@@ -54,6 +54,11 @@ void cli_json_print(struct cli_json *j)
 	json_object_put(object(j));
 }
 
+void cli_json_free(struct cli_json *j)
+{
+	json_object_put(object(j));
+}
+
 #else
 
 struct cli_json *cli_json_begin(struct err *e)
@@ -83,6 +88,11 @@ void cli_json_bool(struct cli_json *j, const char *key, bool value)
 }
 
 void cli_json_print(struct cli_json *j)
+{
+	(void)j;
+}
+
+void cli_json_free(struct cli_json *j)
 {
 	(void)j;
 }

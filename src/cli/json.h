@@ -19,5 +19,6 @@ void cli_json_number(struct cli_json *j, const char *key, uint64_t value);
 void cli_json_seconds(struct cli_json *j, const char *key, uint64_t ns);
 void cli_json_bool(struct cli_json *j, const char *key, bool value);
 void cli_json_print(struct cli_json *j); /* prints, flushes, frees */
+void cli_json_free(struct cli_json *j); /* without printing; NULL is fine */
 
 #endif

@@ -10,7 +10,8 @@
 #include "cli/cli.h"
 
 const struct cli_command cli_commands[] = {
-	{ "run", "run a machine: a kernel, a firmware, a bare program, or stock Linux", cli_run },
+	{ "run", "run a machine: a WebAssembly program, a kernel, a firmware, or stock Linux", cli_run },
+	{ "wasm", "look into WebAssembly modules; text to binary and back", cli_wasm },
 	{ "restore", "go on from a saved machine", cli_restore },
 	{ "fetch", "fetch the stock kernel and user land without running them", cli_fetch },
 	{ "wast", "run scripts of the WebAssembly test suite", cli_wast },
