@@ -37,8 +37,10 @@
 #define VVL_V(e) \
 	v128 A = VEC(pc->a), B = VEC(pc->b), L = simd_load(EXT(pc, 1)); VPUT(pc->d, e); NEXT(2);
 #define VCONST VPUT(pc->d, simd_load(EXT(pc, 1))); NEXT(2);
-/* A lane by its number is a place in memory: the slots themselves. */
-#define VL_S(e) v128 A = VEC(pc->a); unsigned L = pc->b; fp[pc->d] = (e); NEXT(1);
+/* A lane by its number is a place in memory: in the slots themselves. */
+#undef LANE
+#define LANE(shape, v, lane) (((const SIMD_LANE(shape) *)(v))[lane])
+#define VL_S(e) const uint64_t *A = &fp[pc->a]; unsigned L = pc->b; fp[pc->d] = (e); NEXT(1);
 #define VSL_V(e) \
 	v128 A = VEC(pc->a); uint64_t B = fp[pc->b]; unsigned L = pc->c; VPUT(pc->d, e); NEXT(1);
 
@@ -56,11 +58,9 @@
 	NEXT(2);
 #define VLOAD_LANE(type, shape)                                                \
 	CHECKED_AT(p_, fp[pc->a], sizeof(MEM_##type));                         \
-	const v128 v_ = VEC(pc->b);                                            \
 	MEM_##type m_;                                                         \
 	memcpy(&m_, p_, sizeof(m_));                                           \
-	simd_store(&fp[pc->d], v_);                                            \
-	((MEM_##type *)&fp[pc->d])[pc->c] = m_;                                \
+	VPUT(pc->d, REPLACE(shape, VEC(pc->b), m_, pc->c));                    \
 	NEXT(2);
 #define VSTORE_LANE(type, shape)                                               \
 	const MEM_##type m_ = ((const MEM_##type *)&fp[pc->d])[pc->c];         \

@@ -69,12 +69,25 @@ SIMD_INLINE void simd_store(void *p, v128 v)
 	memcpy(p, &v, sizeof(v));
 }
 
-/* A number in every lane; the lanes of a half, widened; a lane replaced. */
+/* A number in every lane; the lanes of a half, widened. */
 #define SIMD_LANE(shape) __typeof__(((shape){ 0 })[0])
 #define SPLAT(shape, x) ((shape){ 0 } + (SIMD_LANE(shape))(x))
 #define WIDEN(half, shape) __builtin_convertvector(half, shape)
-#define REPLACE(shape, v, x, lane) \
-	({ shape v_ = (shape)(v); v_[lane] = (SIMD_LANE(shape))(x); v_; })
+
+/* A lane of a vector, and a vector with a lane replaced.  The latter is made
+ * by a mask: a lane stored into a vector in memory makes the next load of the
+ * vector wait for both stores. */
+#define LANE(shape, v, lane) (((shape)(v))[lane])
+#define REPLACE(shape, v, x, lane)                                              \
+	({                                                                      \
+		v128 here_ = (v128)(SIMD_NUMBERS_##shape == SPLAT(shape, lane)); \
+		simd_select(here_, (v128)SPLAT(shape, x), (v128)(v));           \
+	})
+#define SIMD_NUMBERS_u8x16 \
+	((u8x16){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 })
+#define SIMD_NUMBERS_u16x8 ((u16x8){ 0, 1, 2, 3, 4, 5, 6, 7 })
+#define SIMD_NUMBERS_u32x4 ((u32x4){ 0, 1, 2, 3 })
+#define SIMD_NUMBERS_u64x2 ((u64x2){ 0, 1 })
 
 /* Around float results. */
 #ifdef WASM_DETERMINISTIC
