@@ -74,7 +74,7 @@ LAZY     := $(if $(filter release,$(MODE)),$(O)/lazy.S)
 link_libs = if [ -s '$(O)/lazy.S' ]; then echo '$(O)/lazy.S' -pthread -lm -ldl; else echo $(LIBS); fi
 $(O)/doppel: $(CLI_OBJ) $(O)/libdoppel.a $(LAZY)
 	@echo "  LD $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libdoppel.a $$($(link_libs))
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CLI_OBJ) $(O)/libdoppel.a $$($(link_libs)) $(O)/libdoppel.a
 $(O)/lazy.S: $(CLI_OBJ) $(LIB_OBJ) scripts/lazy
 	$(Q)scripts/lazy $@ '$(CC)' $(NM) $(CLI_OBJ) $(LIB_OBJ) -- $(LIBS) || : >$@
 $(O)/libdoppel.a: $(LIB_OBJ)
