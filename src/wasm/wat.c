@@ -312,6 +312,18 @@ static void offset(struct wat *w)
 	wat__puts(w, ")");
 }
 
+/* Number 0 goes without saying, as in the binary that the parser makes. */
+static void explicit_place(struct wat *w, const char *word, enum text_space space, bool there)
+{
+	uint32_t index = there ? wat__u32(w) : 0;
+
+	if (!index)
+		return;
+	wat__printf(w, " (%s", word);
+	wat__index(w, space, index);
+	wat__puts(w, ")");
+}
+
 /* 5.5.12: bit 0 passive or declarative, bit 1 explicit, bit 2 expressions. */
 static void elem(struct wat *w)
 {
@@ -323,11 +335,7 @@ static void elem(struct wat *w)
 	if ((flags & 3) == 3)
 		wat__puts(w, " declare");
 	if (!(flags & 1)) {
-		if (flags & 2) {
-			wat__puts(w, " (table");
-			wat__index(w, TEXT_SPACE_TABLE, wat__u32(w));
-			wat__puts(w, ")");
-		}
+		explicit_place(w, "table", TEXT_SPACE_TABLE, flags & 2);
 		offset(w);
 	}
 	if ((flags & 4) && (flags & 3)) {
@@ -358,11 +366,7 @@ static void data(struct wat *w)
 
 	wat__puts(w, "(data");
 	wat__binder(w, TEXT_SPACE_DATA);
-	if (flags == 2) {
-		wat__puts(w, " (memory");
-		wat__index(w, TEXT_SPACE_MEMORY, wat__u32(w));
-		wat__puts(w, ")");
-	}
+	explicit_place(w, "memory", TEXT_SPACE_MEMORY, flags == 2);
 	if (flags != 1)
 		offset(w);
 	n = wat__u32(w);
@@ -467,6 +471,15 @@ static void custom(struct wat *w, unsigned last, bool first_pass)
 	}
 }
 
+/* Will the section be there again?  Empty ones and the data count may not. */
+static bool is_anchor(struct wat *w, unsigned id)
+{
+	const uint8_t *p = w->p;
+	uint32_t n;
+
+	return id && id != 12 && (id == 8 || (!wasm_leb_u32(&p, w->end, &n) && n));
+}
+
 /* Walk the sections: first only custom ones, for names, then all. */
 static void sections(struct wat *w, bool first_pass)
 {
@@ -481,11 +494,12 @@ static void sections(struct wat *w, bool first_pass)
 			return; /* the loader has refused it */
 		w->p = p;
 		w->end = p += size;
+		if (is_anchor(w, id))
+			last = id;
 		if (!id)
 			custom(w, last, first_pass);
 		else if (!first_pass && id <= 13)
 			section(w, id);
-		last = id ? id : last;
 	}
 }
 
