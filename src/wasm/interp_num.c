@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Handlers of numeric rows, in all forms, and of the branches that have a test
+ * in them: expanded from op.def.
+ */
+#include "wasm/interp_ops.h"
+
+#define FN(id, form) static HANDLER void h_##id##_##form(OP_ARGS)
+
+/* ---- one operand ---- */
+#define UN_FN(id, form, R_, T, a, e)                                           \
+	FN(id, form) { const C_##T A = (a); const C_##R_ v_ = (C_##R_)(e); SET_##R_(v_); NEXT(1); } \
+	FN(id, form##_D)                                                       \
+	{ const C_##T A = (a); const C_##R_ v_ = (C_##R_)(e); SET_##R_(v_); PUT_##R_(pc->d); NEXT(1); }
+#define ROWF_UN(id, R_, T, e)                                                  \
+	UN_FN(id, S, R_, T, SLOT_##T(pc->a), e)                                \
+	UN_FN(id, R, R_, T, ACC_##T, e)
+/* ---- two ---- */
+#define BIN_FN(id, form, len, R_, T, a, b, e)                                  \
+	FN(id, form) { const C_##T A = (a), B = (b); const C_##R_ v_ = (C_##R_)(e); SET_##R_(v_); NEXT(len); } \
+	FN(id, form##_D)                                                       \
+	{ const C_##T A = (a), B = (b); const C_##R_ v_ = (C_##R_)(e); SET_##R_(v_); PUT_##R_(pc->d); NEXT(len); }
+#define ROWF_BIN(id, R_, T, e)                                                 \
+	BIN_FN(id, SS, 1, R_, T, SLOT_##T(pc->a), SLOT_##T(pc->b), e)          \
+	BIN_FN(id, SI, OP_LEN_I(T), R_, T, SLOT_##T(pc->a), IMM_##T, e)        \
+	BIN_FN(id, RS, 1, R_, T, ACC_##T, SLOT_##T(pc->b), e)                  \
+	BIN_FN(id, SR, 1, R_, T, SLOT_##T(pc->a), ACC_##T, e)                  \
+	BIN_FN(id, RI, OP_LEN_I(T), R_, T, ACC_##T, IMM_##T, e)
+
+/* ---- branches: operands a and d, so that imm is the target ---- */
+#define BR_FN(id, form, T, a, b, e)                                            \
+	FN(id, form##_F1) { const C_##T A = (a), B = (b); (void)B; if (e) JUMP_FORWARD(); NEXT(1); } \
+	FN(id, form##_B1) { const C_##T A = (a), B = (b); (void)B; if (e) JUMP_BACK(); NEXT(1); } \
+	FN(id, form##_F0) { const C_##T A = (a), B = (b); (void)B; if (!(e)) JUMP_FORWARD(); NEXT(1); } \
+	FN(id, form##_B0) { const C_##T A = (a), B = (b); (void)B; if (!(e)) JUMP_BACK(); NEXT(1); }
+#define BR_IMM_I32 ((uint32_t)(int32_t)(int16_t)pc->d)
+#define BR_IMM_I64 ((uint64_t)(int64_t)(int16_t)pc->d)
+#define BR_IMM_F32 ((float)(int16_t)pc->d)
+#define BR_IMM_F64 ((double)(int16_t)pc->d)
+#define ROWF_CMP1(id, T, e)                                                    \
+	ROWF_UN(id, I32, T, e)                                                 \
+	BR_FN(id, S, T, SLOT_##T(pc->a), 0, e)                                 \
+	BR_FN(id, R, T, ACC_##T, 0, e)
+#define ROWF_CMP2(id, T, e)                                                    \
+	ROWF_BIN(id, I32, T, e)                                                \
+	BR_FN(id, SS, T, SLOT_##T(pc->a), SLOT_##T(pc->d), e)                  \
+	BR_FN(id, SI, T, SLOT_##T(pc->a), BR_IMM_##T, e)                       \
+	BR_FN(id, RS, T, ACC_##T, SLOT_##T(pc->d), e)                          \
+	BR_FN(id, SR, T, SLOT_##T(pc->a), ACC_##T, e)                          \
+	BR_FN(id, RI, T, ACC_##T, BR_IMM_##T, e)
+
+/* Functions of the rows of this file; nothing for the rest. */
+#define ROWF_PURE1(id, r_, t, e) ROWF_UN(id, r_, t, e)
+#define ROWF_PURE2(id, r_, t, e) ROWF_BIN(id, r_, t, e)
+#define ROWF_NAN1(id, r_, t, e) ROWF_UN(id, r_, t, e)
+#define ROWF_NAN2(id, r_, t, e) ROWF_BIN(id, r_, t, e)
+#define ROWF_TRAP1(id, r_, t, e) ROWF_UN(id, r_, t, e)
+#define ROWF_TRAP2(id, r_, t, e) ROWF_BIN(id, r_, t, e)
+#define ROWF_LOAD(...)
+#define ROWF_STORE(...)
+#define ROWF_ATOMIC_LOAD(...)
+#define ROWF_ATOMIC_STORE(...)
+#define ROWF_ATOMIC_RMW(...)
+#define ROWF_ATOMIC_CMPXCHG(...)
+#define ROWF_CONST(...)
+#define ROWF_CONTROL(...)
+#define ROWF_SPECIAL(...)
+#define ROWF_(id, ...) ROWF__(id, __VA_ARGS__)
+#define ROWF__(id, class, ...) ROWF_##class(id, __VA_ARGS__)
+#define OP(id, code, text, imm, sig, sem) ROWF_(id, SEM_CLASS_##sem)
+#define WASM_NO_SIMD
+#include "wasm/op.def"
+#undef OP
+
+/* ---- the tables ---- */
+#define H(id, form) h_##id##_##form
+#define ROWT_UN(id) [WASM_ROW_##id] = { [FORM_S] = H(id, S), [FORM_R] = H(id, R), \
+	[FORM_D + FORM_S] = H(id, S_D), [FORM_D + FORM_R] = H(id, R_D) },
+#define ROWT_BIN(id) [WASM_ROW_##id] = { \
+	[FORM_SS] = H(id, SS), [FORM_SI] = H(id, SI), [FORM_RS] = H(id, RS), \
+	[FORM_SR] = H(id, SR), [FORM_RI] = H(id, RI), \
+	[FORM_D + FORM_SS] = H(id, SS_D), [FORM_D + FORM_SI] = H(id, SI_D), \
+	[FORM_D + FORM_RS] = H(id, RS_D), [FORM_D + FORM_SR] = H(id, SR_D), \
+	[FORM_D + FORM_RI] = H(id, RI_D) },
+#define ROWT_PURE1(id, ...) ROWT_UN(id)
+#define ROWT_PURE2(id, ...) ROWT_BIN(id)
+#define ROWT_NAN1(id, ...) ROWT_UN(id)
+#define ROWT_NAN2(id, ...) ROWT_BIN(id)
+#define ROWT_TRAP1(id, ...) ROWT_UN(id)
+#define ROWT_TRAP2(id, ...) ROWT_BIN(id)
+#define ROWT_CMP1(id, ...) ROWT_UN(id)
+#define ROWT_CMP2(id, ...) ROWT_BIN(id)
+#define ROWT_LOAD(...)
+#define ROWT_STORE(...)
+#define ROWT_ATOMIC_LOAD(...)
+#define ROWT_ATOMIC_STORE(...)
+#define ROWT_ATOMIC_RMW(...)
+#define ROWT_ATOMIC_CMPXCHG(...)
+#define ROWT_CONST(...)
+#define ROWT_CONTROL(...)
+#define ROWT_SPECIAL(...)
+#define ROWT_(id, ...) ROWT__(id, __VA_ARGS__)
+#define ROWT__(id, class, ...) ROWT_##class(id, __VA_ARGS__)
+#define OP(id, code, text, imm, sig, sem) ROWT_(id, SEM_CLASS_##sem)
+wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS] = {
+#include "wasm/op.def"
+};
+#undef OP
+
+#define BR_AT(id) [WASM_ROW_##id - WASM_CMP_FIRST]
+#define ROWB_CMP1(id, ...) BR_AT(id) = { \
+	{ { H(id, S_F0), H(id, R_F0) }, { H(id, S_B0), H(id, R_B0) } }, \
+	{ { H(id, S_F1), H(id, R_F1) }, { H(id, S_B1), H(id, R_B1) } } },
+#define BR_SET(id, x) { H(id, SS_##x), H(id, SI_##x), H(id, RS_##x), H(id, SR_##x), H(id, RI_##x) }
+#define ROWB_CMP2(id, ...) BR_AT(id) = { \
+	{ BR_SET(id, F0), BR_SET(id, B0) }, { BR_SET(id, F1), BR_SET(id, B1) } },
+#define ROWB_PURE1(...)
+#define ROWB_PURE2(...)
+#define ROWB_NAN1(...)
+#define ROWB_NAN2(...)
+#define ROWB_TRAP1(...)
+#define ROWB_TRAP2(...)
+#define ROWB_LOAD(...)
+#define ROWB_STORE(...)
+#define ROWB_ATOMIC_LOAD(...)
+#define ROWB_ATOMIC_STORE(...)
+#define ROWB_ATOMIC_RMW(...)
+#define ROWB_ATOMIC_CMPXCHG(...)
+#define ROWB_CONST(...)
+#define ROWB_CONTROL(...)
+#define ROWB_SPECIAL(...)
+#define ROWB_(id, ...) ROWB__(id, __VA_ARGS__)
+#define ROWB__(id, class, ...) ROWB_##class(id, __VA_ARGS__)
+#define OP(id, code, text, imm, sig, sem) ROWB_(id, SEM_CLASS_##sem)
+wasm_op_fn *const wasm__h_br[WASM_CMPS][2][2][BR_FORMS] = {
+#include "wasm/op.def"
+};
+#undef OP
