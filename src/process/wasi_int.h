@@ -272,7 +272,8 @@ int wasi__thread_memory(struct wasi *w, struct wasm_store *s, const struct wasm_
 			struct wasm_extern *x, struct err *e);
 enum wasm_trap wasi__thread_spawn(void *ctx, struct wasm_store *s,
 				  const union wasm_val *args, union wasm_val *results);
-/* The program ends by this, unless it is ending already. */
+/* The program ends by this, unless it is ending already; s: a thread's store
+ * that tells why, NULL: the first. */
 void wasi__end(struct wasi *w, struct wasm_store *s, enum wasm_trap trap, uint32_t status);
 
 #endif

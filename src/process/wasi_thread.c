@@ -81,7 +81,7 @@ void wasi__end(struct wasi *w, struct wasm_store *s, enum wasm_trap trap, uint32
 	lock_drop(&w->lock);
 	if (!first)
 		return;
-	if (s && s != w->main_store && trap != WASM_TRAP_EXIT) {
+	if (s && trap != WASM_TRAP_EXIT) {
 		const char *m = trap == WASM_TRAP_HOST ? wasm_store_trap_message(s) :
 							 wasm_rt_trap_message(trap);
 		const char *b = wasm_store_backtrace(s);
@@ -176,6 +176,9 @@ static int make_store(struct wasi_thread *t, struct err *e)
 	r = wasi_link(t->w, t->store, m, imports, NULL, e);
 	if (!r && o->fill)
 		r = o->fill(o->arg, t->store, imports, e);
+	for (uint32_t i = 0; i < m->nimports && !r; i++)
+		if (!imports[i].func)
+			r = err_set(e, ENOTSUP, "a thread has not all imports");
 	if (r)
 		return r;
 	inst = wasm_instantiate(t->store, m, imports, &trap, e);
@@ -240,20 +243,33 @@ static int spawn(struct wasi *w, uint32_t arg, uint32_t *tid)
 	return r;
 }
 
+/* What the threads share is what the caller works on, if the module imports such
+ * a memory. */
+static void find_memory(struct wasi *w, struct wasm_store *s)
+{
+	const struct wasm_module *m = w->threads_options.module;
+	struct wasm_extern x = { .kind = WASM_EXTERN_MEMORY };
+
+	x.memory = wasm_store_caller_memory(s);
+	lock_take(&w->lock);
+	for (uint32_t i = 0; x.memory && w->threads_on && !w->memory && i < m->nimports; i++)
+		if (m->imports[i].kind == WASM_EXTERN_MEMORY &&
+		    m->memories[m->imports[i].index].limits.shared &&
+		    wasm_extern_matches(s, m, &m->imports[i], &x))
+			w->memory = mem_linear_ref(wasm_rt_memory_linear(x.memory));
+	lock_drop(&w->lock);
+}
+
 /* Returns the thread's number, or a negative errno. */
 enum wasm_trap wasi__thread_spawn(void *ctx, struct wasm_store *s,
 				  const union wasm_val *args, union wasm_val *results)
 {
-	struct wasm_rt_memory *m = wasm_store_caller_memory(s);
 	struct wasi *w = ctx;
 	uint32_t tid = 0;
 	int r;
 
 	reap(w, false);
-	lock_take(&w->lock);
-	if (!w->memory && m)
-		w->memory = mem_linear_ref(wasm_rt_memory_linear(m));
-	lock_drop(&w->lock);
+	find_memory(w, s);
 	r = spawn(w, (uint32_t)args[0].i32, &tid);
 	if (atomic_load(&w->stop))
 		return WASM_TRAP_INTERRUPT;
@@ -268,7 +284,11 @@ enum wasm_trap wasi_finish(struct wasi *w, struct wasm_store *s, enum wasm_trap 
 	*status = wasm_store_exit_status(s);
 	if (!w->threads_on)
 		return trap;
-	wasi__end(w, s, trap, *status);
+	/* The first store has ended: an interrupt would wait for its next call. */
+	lock_take(&w->lock);
+	w->main_store = NULL;
+	lock_drop(&w->lock);
+	wasi__end(w, NULL, trap, *status);
 	reap(w, true);
 	*status = w->status;
 	*message = w->message;
