@@ -41,9 +41,23 @@ size_t wasm_func_result_arity(const wasm_func_t *f)
 
 /* ---- from the host to the guest ------------------------------------------------------ */
 
+/* Callers that expect a trap leave no room for results. */
+static void give_result(wasm_store_t *s, struct wasm_type t, union wasm_val v,
+			const wasm_val_vec_t *results, size_t i)
+{
+	wasm_val_t unwanted;
+
+	if (results && i < results->size) {
+		process__api_from_guest(s, t, v, &results->data[i]);
+	} else {
+		process__api_from_guest(s, t, v, &unwanted);
+		wasm_val_delete(&unwanted);
+	}
+}
+
 /* Either the one kind of arrays or the other. */
 static wasm_trap_t *call_with(const wasm_func_t *f, union wasm_val *buf, const wasm_val_t *args,
-			      wasm_val_t *results, const dp_raw_t *raw_args,
+			      const wasm_val_vec_t *results, const dp_raw_t *raw_args,
 			      dp_raw_t *raw_results)
 {
 	const struct wasm_deftype *d = type_of(f);
@@ -69,13 +83,13 @@ static wasm_trap_t *call_with(const wasm_func_t *f, union wasm_val *buf, const w
 		if (raw_results)
 			process__api_raw_from_guest(s, rt[i], out[i], &raw_results[i]);
 		else
-			process__api_from_guest(s, rt[i], out[i], &results[i]);
+			give_result(s, rt[i], out[i], results, i);
 	}
 	return t ? process__api_trap(s, t, NULL) : NULL;
 }
 
-static wasm_trap_t *call(const wasm_func_t *f, const wasm_val_t *args, wasm_val_t *results,
-			 const dp_raw_t *raw_args, dp_raw_t *raw_results)
+static wasm_trap_t *call(const wasm_func_t *f, const wasm_val_t *args,
+			 const wasm_val_vec_t *results, const dp_raw_t *raw_args, dp_raw_t *raw_results)
 {
 	const struct wasm_deftype *d = type_of(f);
 	size_t n = (size_t)d->nparams + d->nresults;
@@ -91,15 +105,12 @@ static wasm_trap_t *call(const wasm_func_t *f, const wasm_val_t *args, wasm_val_
 wasm_trap_t *wasm_func_call(const wasm_func_t *f, const wasm_val_vec_t *args,
 			    wasm_val_vec_t *results)
 {
-	const struct wasm_deftype *d;
-
 	if (!store_of(f))
 		return process__api_trap_message(NULL, WASM_TRAP_HOST, "the store has gone");
-	d = type_of(f);
-	if ((args ? args->size : 0) != d->nparams || (results ? results->size : 0) < d->nresults)
+	if ((args ? args->size : 0) != type_of(f)->nparams)
 		return process__api_trap_message(store_of(f), WASM_TRAP_HOST,
-						 "wrong number of arguments or results");
-	return call(f, args ? args->data : NULL, results ? results->data : NULL, NULL, NULL);
+						 "wrong number of arguments");
+	return call(f, args ? args->data : NULL, results, NULL, NULL);
 }
 
 wasm_trap_t *dp_func_call(const wasm_func_t *f, const dp_raw_t *args, dp_raw_t *results)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/ser.h"
 #include "process/api.h"
 #include "vm/snapshot.h"
@@ -276,26 +277,18 @@ void wasm_module_serialize(const wasm_module_t *mod, wasm_byte_vec_t *out)
 
 wasm_module_t *wasm_module_deserialize(wasm_store_t *s, const wasm_byte_vec_t *bytes)
 {
-	const uint8_t *body = (const uint8_t *)bytes->data + HEAD;
-	struct ser_reader r;
-	char head[sizeof(magic)] = "";
-	uint32_t version, features;
-	uint64_t len, digest;
+	const uint8_t *head = (const uint8_t *)bytes->data, *body = head + HEAD;
 
-	ser_reader_init(&r, bytes->data, bytes->size);
-	ser_get_bytes(&r, head, sizeof(head));
-	version = ser_get_u32(&r);
-	features = ser_get_u32(&r);
-	len = ser_get_u64(&r);
-	digest = ser_get_u64(&r);
 	s->err.code = 0;
-	if (r.err.code || memcmp(head, magic, sizeof(magic)) || version != FORMAT ||
-	    len != bytes->size - HEAD || snapshot_digest(body, len) != digest) {
+	if (bytes->size < HEAD || memcmp(head, magic, sizeof(magic)) || ld_le32(head + 8) != FORMAT ||
+	    ld_le64(head + 16) != bytes->size - HEAD ||
+	    ld_le64(head + 24) != snapshot_digest(body, bytes->size - HEAD)) {
 		err_set(&s->err, EINVAL, "not a serialized module of this version");
 		return NULL;
 	}
 	/* Never more than the engine was configured for. */
-	return module_ref(s, load(s, body, len, features & s->engine->features));
+	return module_ref(s, load(s, body, bytes->size - HEAD,
+				  ld_le32(head + 12) & s->engine->features));
 }
 
 /* ---- shared ----------------------------------------------------------------------------- */
