@@ -150,15 +150,10 @@ void wasm__op_mem_slow(OP_ARGS)
 	{                                                                      \
 		ATOMIC_ALIGNED(M);                                             \
 		CHECKED_AT(p_, fp[pc->a], sizeof(MEM_##M));                    \
-		/* An expected value wider than the cell matches nothing, but  \
-		 * the cell is still read. */                                  \
-		const C_##T want_ = (C_##T)fp[pc->b];                          \
-		MEM_##M old_ = (MEM_##M)want_;                                 \
-		if (old_ == want_)                                             \
-			__atomic_compare_exchange_n((MEM_##M *)p_, &old_, (MEM_##M)fp[pc->c], \
-				false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);    \
-		else                                                           \
-			old_ = __atomic_load_n((MEM_##M *)p_, __ATOMIC_SEQ_CST); \
+		/* What is expected is wrapped to the cell's width. */         \
+		MEM_##M old_ = (MEM_##M)fp[pc->b];                             \
+		__atomic_compare_exchange_n((MEM_##M *)p_, &old_, (MEM_##M)fp[pc->c], \
+			false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);            \
 		fp[pc->d] = r = old_;                                          \
 		NEXT(2);                                                       \
 	}

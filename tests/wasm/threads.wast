@@ -84,13 +84,12 @@
 (assert_return (invoke "cmpxchg" (i32.const 4) (i32.const 0) (i32.const 1)) (i32.const 0x77777777))
 (assert_return (invoke "cmpxchg" (i32.const 4) (i32.const 0x77777777) (i32.const 1)) (i32.const 0x77777777))
 (assert_return (invoke "get") (i64.const 0x00000001ffff32ff))
-;; what is expected is compared in full
-(assert_return (invoke "cmpxchg8" (i32.const 0) (i32.const 0x1ff) (i32.const 0)) (i32.const 0xff))
+;; what is expected is wrapped to the width of the access
+(assert_return (invoke "cmpxchg8" (i32.const 0) (i32.const 0x1fe) (i32.const 0)) (i32.const 0xff))
 (assert_return (invoke "get") (i64.const 0x00000001ffff32ff))
-(assert_return (invoke "cmpxchg8" (i32.const 0) (i32.const 0xff) (i32.const 0xa11)) (i32.const 0xff))
+(assert_return (invoke "cmpxchg8" (i32.const 0) (i32.const 0x1ff) (i32.const 0xa11)) (i32.const 0xff))
 (assert_return (invoke "get") (i64.const 0x00000001ffff3211))
-(assert_return (invoke "cmpxchg32" (i32.const 0) (i64.const 0x1ffff3211) (i64.const 0)) (i64.const 0xffff3211))
-(assert_return (invoke "cmpxchg32" (i32.const 0) (i64.const 0xffff3211) (i64.const 5)) (i64.const 0xffff3211))
+(assert_return (invoke "cmpxchg32" (i32.const 0) (i64.const 0x1ffff3211) (i64.const 5)) (i64.const 0xffff3211))
 (assert_return (invoke "cmpxchg64" (i32.const 0) (i64.const 0x100000005) (i64.const 7)) (i64.const 0x100000005))
 (assert_return (invoke "get") (i64.const 7))
 
