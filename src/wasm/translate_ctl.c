@@ -261,13 +261,19 @@ static void br_table(struct wasm_translator *t, const struct wasm_insn *in)
 {
 	const uint8_t *list = in->list;
 	struct wasm_op *op;
-	uint32_t table;
+	uint32_t table, last = 0;
 	uint16_t slot;
 	enum loc loc = tr_loc(t, tr_top(t, 0), &slot);
+
+	for (uint32_t i = 0; i <= in->n; i++)
+		last = wasm_op_next_label(&list);
+	list = in->list;
 
 	if (loc == LOC_I)
 		slot = tr_slot(t, tr_top(t, 0));
 	tr_pop(t, 1);
+	/* All labels want as many values; a stub must find them unchanged. */
+	tr_home_top(t, arity(label(t, last)));
 	table = t->nops;
 	op = tr_emit(t, loc == LOC_R ? wasm__op_br_table_r : wasm__op_br_table_s,
 		     1 + (in->n + 1 + 3) / 4);
