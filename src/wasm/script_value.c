@@ -5,12 +5,20 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "wasm/rt.h"
 #include "wasm/script_int.h"
 
-/* "(ref.extern N)", "(ref.host N)": the host's value N. */
-static struct wasm_ref *host_ref(struct script *s)
+/* "(ref.extern N)", "(ref.host N)": the host's value N, as the parameter's
+ * hierarchy has it. */
+static struct wasm_ref *host_ref(struct script *s, struct wasm_type want)
 {
-	return wasm_ref_host(s->store, text__u32(&s->t));
+	struct wasm_ref *r = wasm_ref_host(s->store, text__u32(&s->t)), *any;
+	const struct wasm_type anyref = wasm_type_ref(WASM_HEAP_ANY, true);
+
+	if (!r || !wasm_type_is_ref(want) ||
+	    wasm_heap_top(s->types, wasm_type_heap(want)) != WASM_HEAP_ANY)
+		return r;
+	return wasm__ref_new(s->store, r->word, anyref, &any) ? any : NULL;
 }
 
 bool script__argument(struct script *s, struct wasm_type want, union wasm_val *v)
@@ -53,7 +61,7 @@ bool script__argument(struct script *s, struct wasm_type want, union wasm_val *v
 	case TEXT_REF_EXTERN_:
 	case TEXT_REF_HOST_:
 		kind = WASM_REF;
-		v->ref = host_ref(s);
+		v->ref = host_ref(s, want);
 		break;
 	default:
 		return text__fail(&s->t, "not a constant");
