@@ -94,6 +94,23 @@ static void fill_elements(void)
 		shadows[a.v].refs[at + i] = r;
 }
 
+/* A reference moves from one object to another and is nowhere else: a marker
+ * that has seen the second and not the first must be told. */
+static void transfer(void)
+{
+	wasm_word from, to;
+	struct shadow_ref a = pick(&from), b = pick(&to);
+
+	if (a.kind != SHADOW_OBJ || b.kind != SHADOW_OBJ || !has_refs(shadows[a.v].type) ||
+	    !has_refs(shadows[b.v].type) || !shadows[a.v].n || !shadows[b.v].n)
+		return;
+	uint32_t i = rnd(shadows[a.v].n), k = rnd(shadows[b.v].n);
+
+	set_field(b.v, to, k, shadows[a.v].refs[i], *ref_at(from, slot_of(&shadows[a.v], i)));
+	if (a.v != b.v || i != k)
+		set_field(a.v, from, i, (struct shadow_ref){ SHADOW_NONE, 0 }, 0);
+}
+
 static void mutate(const struct mix *m)
 {
 	make_keepers(m);
@@ -115,6 +132,9 @@ static void mutate(const struct mix *m)
 			break;
 		case 4:
 			fill_elements();
+			break;
+		case 5:
+			transfer();
 			break;
 		default:
 			write_field();
@@ -171,6 +191,50 @@ static void tiny_steps(void)
 		run(seed, 64 << 20, false, (struct mix){ 150000, 0, 20, 3000, 8, true, 600 });
 	run(45, 256 << 20, false, (struct mix){ 30000, 30, 20, 1000, 8, true, 2000 });
 }
+/* Old objects that were given young ones and died: when their regions hold
+ * other objects, nobody remembers them. */
+static void dead_and_remembered(void)
+{
+	enum { N = 8000 };
+	uint32_t number;
+
+	store_open(64 << 20, false);
+	shadow_open(51);
+	for (int round = 0; round < 20; round++) {
+		roots[0] = wasm_gc_array(&store, type_refs, N);
+		for (uint32_t i = 0; i < N; i++) {
+			wasm_word w = wasm_gc_struct(&store, type_pair);
+
+			wasm_gc_store(&store, roots[0], wasm_gc_elem(&store, roots[0], i, 2), w);
+		}
+		wasm_gc_collect(&store, true);
+		for (uint32_t i = 0; i < N; i++) {
+			wasm_word v = wasm_gc_struct(&store, type_pair);
+			wasm_word w = *(wasm_word *)wasm_gc_elem(&store, roots[0], i, 2);
+
+			wasm_gc_store(&store, w, ref_at(w, offset_of(type_pair, 2)), v);
+		}
+		roots[0] = 0;
+		store.gc->threshold = 0;
+		store.gc->pause = 1 << 30;
+		store.gc->straight = 0;
+		store.gc->promote_all = false;
+		wasm_gc_collect(&store, false);         /* all is marked in this one */
+		CHECK(store.gc->phase != GC_MARKING);
+		for (int i = 0; i < 8; i++)
+			wasm_gc_collect(&store, false);
+		for (int i = 8; i < ROOTS; i++) {
+			roots[i] = make_both(type_bytes, 500 + rnd(2000), &number);
+			shadow_roots[i] = (struct shadow_ref){ SHADOW_OBJ, number };
+		}
+		for (int i = 0; i < 4; i++) {
+			wasm_gc_collect(&store, false);
+			compare_all();
+		}
+	}
+	shadow_close();
+	store_close();
+}
 static void stress(void)
 {
 	for (uint64_t seed = 31; seed <= 33; seed++)
@@ -179,5 +243,6 @@ static void stress(void)
 }
 
 TEST_MAIN({ "small_objects", small_objects }, { "large_objects", large_objects },
-	  { "a_small_heap", small_heap }, { "cycles_in_tiny_steps", tiny_steps },
+	  { "a_small_heap", small_heap }, { "the_dead_are_forgotten", dead_and_remembered },
+	  { "cycles_in_tiny_steps", tiny_steps },
 	  { "collecting_at_every_allocation", stress })
