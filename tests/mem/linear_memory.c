@@ -339,7 +339,10 @@ static void test_thousands(void)
 	for (unsigned i = 0; i < n; i++)
 		mem_linear_unref(m[i]);
 	CHECK_EQ(n, N);
-	CHECK(guarded > 1000 && guarded < N);
+#ifndef __SANITIZE_THREAD__ /* it leaves less address space */
+	CHECK(guarded > 1000);
+#endif
+	CHECK(guarded < N);
 }
 
 enum { THREADS = 4, STEPS = 200 };
@@ -380,7 +383,8 @@ static void test_shared(void)
 	mem_linear_unref(m);
 }
 
-static void *fault_in_thread(void *arg)
+/* The threads touch the same addresses, where nothing is. */
+__attribute__((no_sanitize("thread"))) static void *fault_in_thread(void *arg)
 {
 	uint8_t *base = arg;
 
