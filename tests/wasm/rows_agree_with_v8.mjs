@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Makes a WASI program that runs every numeric row of op.def and simd.def, in
-// each way in which operands can reach it, on random and special numbers, and
-// writes all results to standard output.
+// Makes a WASI program that runs every numeric row of op.def and simd.def, and
+// all loads and stores, in each way in which operands can reach it, on random
+// and special numbers, and writes all results to standard output.
 //
 //     node rows_agree_with_v8.mjs make SEED DIR       DIR/rows.wasm, DIR/v8.out
 //     node rows_agree_with_v8.mjs compare SEED DIR    DIR/v8.out with DIR/doppel.out
@@ -25,15 +25,15 @@ for (const file of ['op', 'simd']) {
 	const re = /^OP\((\w+), (0x[0-9a-f]+), "([^"]+)", (\w+), "([^"]*)",\s*(.*)\)$/gm
 	for (const m of text.matchAll(re)) {
 		const [, id, code, name, imm, sig, sem] = m
-		if (sig.includes('x') || sig === '*' || name.includes('relaxed')) continue
-		if (!['NONE', 'LANE', 'LANES16'].includes(imm)) continue
-		const [params, results] = sig.split(':')
+		if (sig === '*' || name.includes('relaxed') || name.includes('atomic')) continue
+		if (!['NONE', 'LANE', 'LANES16', 'MEMARG', 'MEMARG_LANE'].includes(imm)) continue
+		const [params, results] = sig.replace('x', 'i').split(':')
 		if (!params) continue
 		const nan = /^(NAN|V_V\(CANON|VV_V\(CANON|VVV_V\(CANON)/.test(sem)
 		rows.push({ id, code: Number(code), name, imm, params, result: results, nan })
 	}
 }
-if (rows.length < 330) throw new Error(`only ${rows.length} rows read`)
+if (rows.length < 390) throw new Error(`only ${rows.length} rows read`)
 
 // ---- numbers ----
 
@@ -127,10 +127,12 @@ function tame(row, k, code) {
 	}
 	return code
 }
-function opcode(row) {
+function opcode(row, offset) {
 	const code = row.code >= 0x10000 ? [row.code >> 16, ...leb(row.code & 0xffff)] : [row.code]
-	const lanes = { i8x16: 16, i16x8: 8, i32x4: 4, i64x2: 2, f32x4: 4, f64x2: 2 }[row.name.split('.')[0]]
-	if (row.imm === 'LANE') code.push(Number(random64() >> 40n) % lanes)
+	const lanes = { i8x16: 16, i16x8: 8, i32x4: 4, i64x2: 2, f32x4: 4, f64x2: 2 }[row.name.split('.')[0]] ??
+		128 / Number(/\d+(?=_lane)/.exec(row.name))
+	if (row.imm.startsWith('MEMARG')) code.push(0, ...leb(offset))
+	if (row.imm.endsWith('LANE')) code.push(Number(random64() >> 40n) % lanes)
 	if (row.imm === 'LANES16') for (let i = 0; i < 16; i++) code.push(Number(random64() >> 59n))
 	return code
 }
@@ -148,6 +150,37 @@ function body(row, variant) {
 	})
 	return [...code, ...opcode(row)]
 }
+// Addresses: of loads anywhere in the input, of stores the case's place in the
+// output; "a" and "k" are sums, of two locals and of a local and a constant.
+const ADDRESSES = ['m', 'l', 'c', 'a', 'k']
+function memoryBody(row, variant, n) {
+	const store = !row.result, at = store ? OUT + n * CASES * 16 : IN
+	const offset = pick([0, 1, 8, 200, 700]), base = store ? at - offset : at + (Number(random64() >> 40n) % 256)
+	const varying = store ? [0x20, 0] : [...load('i', 0), 0x41, 0xff, 0, 0x71] // case, or 0 to 127
+	let pre = [], code
+	switch (variant[0]) {
+	case 'm': code = [...constant('i', BigInt(base)), ...varying, 0x6a, 0x41, 0, 0x6a]; break
+	case 'l': pre = [...constant('i', BigInt(base)), ...varying, 0x6a, 0x21, 2]; code = [0x20, 2]; break
+	case 'c': code = constant('i', BigInt(base)); break
+	case 'a':
+		pre = [...constant('i', BigInt(base)), 0x21, 2, ...varying, 0x21, 3]
+		code = [0x20, 2, 0x20, 3, 0x6a]
+		break
+	case 'k': pre = [...varying, 0x21, 2]; code = [0x20, 2, ...constant('i', BigInt(base)), 0x6a]; break
+	}
+	const t = row.params[1]
+	if (t && variant[1] === 'l') pre = [...load(t, 1), 0x21, LOCAL[t][0], ...pre]
+	if (t) code = [...code, ...(variant[1] === 'l' ? [0x20, LOCAL[t][0]] : variant[1] === 'm' ? load(t, 1) : constant(t))]
+	return [...pre, ...code, ...opcode(row, offset)]
+}
+function memoryFunctions(row) {
+	for (const a of ADDRESSES)
+		for (const v of row.params[1] ? ['m', 'l', 'c'] : ['']) {
+			const n = functions.length
+			functions.push({ row, variant: a + v, use: row.result ? 'load' : 'store', code: memoryBody(row, a + v, n) })
+		}
+}
+
 // What a test's result goes to: memory, if, br_if, select.
 const USES = {
 	value: (c) => c,
@@ -159,7 +192,8 @@ const USES = {
 const isTest = (row) => row.result === 'i' && /^(eqz?|ne|[lg][te])(_[su])?$|_true$/.test(row.name.split('.')[1])
 const functions = []
 for (const row of rows)
-	for (const variant of VARIANTS[row.params.length])
+	if (row.imm.startsWith('MEMARG')) memoryFunctions(row)
+	else for (const variant of VARIANTS[row.params.length])
 		for (const use of isTest(row) ? Object.keys(USES) : ['value'])
 			functions.push({ row, variant, use, code: USES[use](body(row, variant)) })
 
@@ -174,7 +208,7 @@ function make() {
 	const bodies = functions.map(({ row, code }, n) => {
 		const b = [...vec([[1, 0x7f], ...locals]),
 			0x03, 0x40, // loop
-			0x20, 0, ...code, ...memory(STORE[row.result], OUT + n * CASES * 16),
+			...(row.result ? [0x20, 0, ...code, ...memory(STORE[row.result], OUT + n * CASES * 16)] : code),
 			0x20, 0, 0x41, 16, 0x6a, 0x22, 0, // next case
 			0x41, ...sleb(BigInt(CASES * 16)), 0x49, 0x0d, 0, 0x0b, 0x0b]
 		return [...leb(b.length), ...b]
