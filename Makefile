@@ -49,8 +49,9 @@ CFLAGS   += -std=gnu11 -Wall -Wextra -fPIC -fvisibility=hidden -fno-strict-alias
 	-Isrc -Iinclude -I. $(INCS) $(DEFS) $(FLAGS.$(MODE)) $(EXTRA_CFLAGS)
 LDFLAGS  += $(filter -fsanitize% --coverage,$(FLAGS.$(MODE)))
 
-# Vector instructions a second time, for processors that have more than SSE2.
+# Instructions a second time, for processors that have more than x86-64's least.
 X86_V3   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
+CFLAGS.src/wasm/interp_num_v3.c := $(X86_V3)
 CFLAGS.src/wasm/interp_simd_v3.c := $(X86_V3)
 CFLAGS.src/wasm/interp_simd_v3_det.c := $(X86_V3)
 CFLAGS.tests/wasm/simd_rows_x86_64_v3.c := $(X86_V3)

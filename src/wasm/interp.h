@@ -93,7 +93,10 @@ extern wasm_op_fn *const wasm__h_atomic[WASM_ROWS];
  * for this processor.  `guarded` has the rows VLOAD and VSTORE, for memory 0. */
 struct wasm_simd_handlers {
 	wasm_op_fn *const *rows, *const *guarded;
+	/* Rows of wasm__h_num that have better ones; NULL: none. */
+	wasm_op_fn *const (*num)[FORMS];
 };
+extern wasm_op_fn *const wasm__h_num_v3[WASM_ROWS][FORMS];
 const struct wasm_simd_handlers *wasm__simd_handlers(bool deterministic);
 extern wasm_op_fn *const wasm__h_simd[WASM_ROWS], *const wasm__h_simd_guarded[WASM_ROWS];
 extern wasm_op_fn *const wasm__h_simd_det[WASM_ROWS], *const wasm__h_simd_det_guarded[WASM_ROWS];

@@ -119,6 +119,12 @@ static void canonical(struct wasm_translator *t, unsigned type)
 	tr_push_acc(t, type, t->nops - 1, is32 ? wasm__op_canon_f32_s : wasm__op_canon_f64_s);
 }
 
+/* The row's handlers, of this processor. */
+static wasm_op_fn *const *handlers(const struct wasm_translator *t, unsigned row)
+{
+	return t->simd->num && t->simd->num[row][0] ? t->simd->num[row] : wasm__h_num[row];
+}
+
 /* The row's handler in a form has been chosen; operands are popped. */
 static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsigned len,
 		   struct operand a, struct operand b)
@@ -130,7 +136,7 @@ static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsig
 	struct wasm_op *op;
 
 	tr_clobber(t, acc);
-	op = tr_emit(t, wasm__h_num[row][form], len);
+	op = tr_emit(t, handlers(t, row)[form], len);
 	op->a = a.slot;
 	if (b.loc == LOC_I && len == 2)
 		memcpy(op + 1, &b.bits, 8);
@@ -146,7 +152,7 @@ static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsig
 		canonical(t, s->result);
 		return;
 	}
-	tr_push_acc(t, s->result, t->last.pos, wasm__h_num[row][form + FORM_D]);
+	tr_push_acc(t, s->result, t->last.pos, handlers(t, row)[form + FORM_D]);
 }
 
 static void binary(struct wasm_translator *t, unsigned row)
