@@ -611,7 +611,7 @@ struct wasm_module *wasm_module_load(struct wasm_type_store *store, const void *
 		return NULL;
 	}
 	l.m = &w->m;
-	l.p = bytes;
+	l.p = bytes ? bytes : (const uint8_t *)"";
 	l.end = l.p + len;
 	r = len > UINT32_MAX ?
 		err_set(e, E2BIG, "%s: a module of 4 GiB or more", w->name) : load_sections(&l);

@@ -259,6 +259,12 @@ static int read_group(struct wasm__loader *l)
 		r = wasm__reserve(l, &l->group, n, &l->cap_group, sizeof(*l->group));
 	if (!r)
 		r = wasm__reserve(l, &l->group_ids, n, &l->cap_ids, sizeof(*l->group_ids));
+	if (!r)
+		r = wasm__reserve(l, &l->group_types, 1, &l->cap_group_types,
+				  sizeof(*l->group_types));
+	if (!r)
+		r = wasm__reserve(l, &l->group_fields, 1, &l->cap_group_fields,
+				  sizeof(*l->group_fields));
 	l->ntypes = l->nfields = 0;
 	for (uint32_t i = 0; !r && i < n; i++)
 		r = read_subtype(l, n, i);

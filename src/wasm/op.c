@@ -351,8 +351,8 @@ const char *wasm_op_decode(const uint8_t **p, const uint8_t *end, struct wasm_in
 			return why;
 		code = number < 0x10000 ? code << 16 | number : UINT32_MAX;
 	}
-	row = wasm_op_row(code);
-	if (row == WASM_ROWS) {
+	row = LIKELY(code < 256) ? slots[code] - 1u : wasm_op_row(code);
+	if (row >= WASM_ROWS) {
 		*p = start;
 		return wasm_op_illegal;
 	}

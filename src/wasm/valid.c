@@ -297,6 +297,19 @@ static int step(struct wasm__valid *v)
 	return check_other(v, &in, rule);
 }
 
+/* A load or store of memory 0 whose offset is below 128. */
+static int plain_access(struct wasm__valid *v, uint8_t code, uint8_t align)
+{
+	const struct wasm_memory *mem = v->m->memories;
+
+	if (!v->m->nmemories)
+		return wasm__bad(v, EINVAL, "unknown memory 0");
+	if (align > wasm_op_align(code))
+		return wasm__bad(v, EINVAL, "alignment must not be larger than natural");
+	return apply_rule(v, &rules[WASM_ROW_I32_LOAD + (code - 0x28)],
+			  mem->limits.is64 ? WASM_I64 : WASM_I32);
+}
+
 /* The instructions that make up most of a body, without going through all
  * that step() provides for; everything unusual falls through to it. */
 static int run(struct wasm__valid *v)
@@ -319,6 +332,10 @@ static int run(struct wasm__valid *v)
 		} else if (*p >= 0x20 && *p <= 0x22 && p[1] < 0x80) {
 			v->p = p + 2;
 			r = *p == 0x20 ? local_get(v, p[1]) : local_set(v, p[1], *p == 0x22);
+		} else if (*p >= 0x28 && *p <= 0x3e && v->end - p > 2 && p[1] < 0x40 &&
+			   p[2] < 0x80) {
+			v->p = p + 3;
+			r = plain_access(v, *p, p[1]);
 		} else if (*p == 0x41 && p[1] < 0x80) {
 			v->p = p + 2;
 			r = wasm__push(v, wasm_type_num(WASM_I32));
@@ -328,6 +345,7 @@ static int run(struct wasm__valid *v)
 	}
 	return r;
 }
+_Static_assert(WASM_ROW_I64_STORE32 - WASM_ROW_I32_LOAD == 0x3e - 0x28, "likewise, of loads");
 _Static_assert(WASM_ROW_I64_EXTEND32_S - WASM_ROW_I32_EQZ == 0xc4 - 0x45,
 	       "rows of one-byte numeric instructions are in the order of their codes");
 
@@ -493,6 +511,12 @@ struct wasm__valid *wasm__valid_create(struct wasm_module *m)
 		return NULL;
 	v->m = m;
 	v->store = m->store;
+	v->cap = 256;
+	v->stack = base_calloc(v->cap, sizeof(*v->stack));
+	if (!v->stack) {
+		base_free(v);
+		return NULL;
+	}
 	return v;
 }
 

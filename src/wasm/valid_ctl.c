@@ -23,7 +23,7 @@ static const struct wasm_type *label_types(const struct wasm__frame *f, uint32_t
 {
 	if (f->kind == WASM__FRAME_LOOP) {
 		*n = f->nparams;
-		return f->types;
+		return f->types ? f->types : &f->one;
 	}
 	*n = f->nresults;
 	return results_of(f);

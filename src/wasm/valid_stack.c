@@ -77,7 +77,7 @@ int wasm__room(struct wasm__valid *v, uint32_t n)
 		return wasm__bad(v, E2BIG, "too many operands: at most %d at a time",
 				 WASM_MAX_STACK);
 	if (need > v->cap) {
-		uint32_t cap = MAX(MAX(v->cap * 2, need), 256u);
+		uint32_t cap = MAX(v->cap * 2, need);
 		struct wasm_type *more = base_realloc(v->stack, cap * sizeof(*more));
 
 		if (!more)
