@@ -83,9 +83,12 @@ struct ent *tr_top(struct wasm_translator *t, uint32_t n)
 
 static uint32_t next_slot(const struct wasm_translator *t)
 {
-	const struct ent *e = &t->stack[t->sp - 1];
+	const struct ent *e;
 
-	return t->sp ? e->slot + tr_slots(e->type) : t->base;
+	if (!t->sp)
+		return t->base;
+	e = &t->stack[t->sp - 1];
+	return e->slot + tr_slots(e->type);
 }
 
 static struct ent *push(struct wasm_translator *t, unsigned type, unsigned kind)
