@@ -315,7 +315,11 @@ static void many_in_little_space(void)
 /* Before any other test: reservations of memories that are gone are kept. */
 static void test_no_address_space(void)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __has_feature
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+	SKIP("sanitizers need the address space");
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 	SKIP("sanitizers need the address space");
 #endif
 	CHECK(!dies(many_in_little_space));
