@@ -4,6 +4,9 @@
  * in pages that instances map copy-on-write, so that an instance costs the same
  * with a kilobyte of data and with 30 megabytes.
  *
+ * The first instance gets its data directly: to write an image and then map it
+ * takes longer than that, and most modules have one instance.
+ *
  * Segments are applied in their order (4.5.4), and one that traps keeps the
  * later ones from being applied.  An image therefore holds a prefix of the
  * module's segments: up to the first whose place is not known from the module
@@ -101,26 +104,35 @@ static struct wasm_image *build(const struct wasm_module *m)
 	return im;
 }
 
+/* In place of an image: the module has been instantiated once. */
+static const struct wasm_image once;
+
 const struct wasm_image *wasm__image_get(const struct wasm_module *m)
 {
 	/* The one thing in a module that is made later; modules are shared by
 	 * threads, and the first image made is the one that all use. */
 	struct wasm_image *_Atomic *where = (struct wasm_image *_Atomic *)&m->image;
-	struct wasm_image *im = atomic_load_explicit(where, memory_order_acquire), *none = NULL;
+	struct wasm_image *im = atomic_load_explicit(where, memory_order_acquire);
+	struct wasm_image *before = NULL;
 
-	if (im || !m->ndatas)
+	if (!m->ndatas || (im && im != &once))
 		return im;
+	if (!im && atomic_compare_exchange_strong(where, &before, (struct wasm_image *)&once))
+		return NULL;
 	im = build(m);
-	if (im && !atomic_compare_exchange_strong(where, &none, im)) {
+	before = (struct wasm_image *)&once;
+	if (im && !atomic_compare_exchange_strong(where, &before, im)) {
 		wasm__image_destroy(im);
-		im = none;
+		im = before;
 	}
 	return im;
 }
 
 void wasm__image_destroy(struct wasm_image *im)
 {
-	for (uint32_t i = 0; im && i < im->nmemories; i++)
+	if (!im || im == &once)
+		return;
+	for (uint32_t i = 0; i < im->nmemories; i++)
 		mem_image_close(im->mem[i].fd);
 	base_free(im);
 }

@@ -427,6 +427,8 @@ static enum wasm_trap apply_datas(struct wasm_instance *i)
 		if (seg->mode != WASM_SEGMENT_ACTIVE || in_image(i, k))
 			continue;
 		t = offset(i, seg->offset, m->memories[seg->memory].limits.is64, &at);
+		if (!t && wasm__inside(at, seg->len, wasm__memory_now(i->memories[seg->memory])))
+			mem_area_will_fill(i->memories[seg->memory]->base + at, seg->len);
 		if (!t)
 			t = wasm__memory_init(i, seg->memory, k, at, 0, seg->len);
 		if (t)

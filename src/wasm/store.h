@@ -79,7 +79,7 @@ struct wasm_image {
 		uint64_t size;
 	} mem[];                /* by memory index */
 };
-/* Made at the first call.  NULL: no memory; then instances begin without. */
+/* Made at the second call.  NULL: none; then instances begin without. */
 const struct wasm_image *wasm__image_get(const struct wasm_module *m);
 
 #endif

@@ -59,10 +59,14 @@ static void test_image_after_trap(void)
 	for (int i = 0; i < 10000; i++)
 		p += sprintf(p, "\\07");
 	strcpy(p, "\"))");
-	CHECK(!world_try(&w, world_module(&w, text), imports));
-	CHECK_EQ(w.trap, WASM_TRAP_TABLE);
-	CHECK_EQ(world_call(&w, a, "call", 0, 0), 0);
-	CHECK_EQ(w.trap, WASM_OK);
+	struct wasm_module *m = world_module(&w, text);
+
+	for (int n = 0; n < 3; n++) { /* from the second on there is an image */
+		CHECK(!world_try(&w, m, imports));
+		CHECK_EQ(w.trap, WASM_TRAP_TABLE);
+		CHECK_EQ(world_call(&w, a, "call", 0, 0), 0);
+		CHECK_EQ(w.trap, WASM_OK);
+	}
 	world_close(&w);
 }
 
@@ -83,30 +87,34 @@ static void test_image(void)
 {
 	struct world w;
 	struct wasm_module *m;
-	struct wasm_instance *a, *b;
 	struct wasm_extern zero = { .kind = WASM_EXTERN_GLOBAL };
 
 	world_open(&w, NULL);
 	m = world_module(&w, big_data("", "(data (i32.const 19999) \"yz\")"));
-	a = world_try(&w, m, NULL);
-	b = world_try(&w, m, NULL);
-	CHECK(a && b);
-	wasm_rt_memory_base(world_export(a, "m").memory)[5] = 'a';
-	CHECK_EQ(world_call(&w, a, "get", 5, 0), 'a');
-	CHECK_EQ(world_call(&w, b, "get", 5, 0), 'x');
-	CHECK_EQ(world_call(&w, b, "get", 19999, 0), 'y');
-	CHECK_EQ(world_call(&w, b, "get", 20000, 0), 'z');
-	CHECK_EQ(world_call(&w, b, "get", 20001, 0), 0);
+	for (int n = 0; n < 4; n++) { /* from the second on there is an image */
+		struct wasm_instance *i = world_try(&w, m, NULL);
+
+		CHECK(i);
+		CHECK_EQ(world_call(&w, i, "get", 5, 0), 'x');
+		CHECK_EQ(world_call(&w, i, "get", 19999, 0), 'y');
+		CHECK_EQ(world_call(&w, i, "get", 20000, 0), 'z');
+		CHECK_EQ(world_call(&w, i, "get", 20001, 0), 0);
+		wasm_rt_memory_base(world_export(i, "m").memory)[5] = 'a';
+		CHECK_EQ(world_call(&w, i, "get", 5, 0), 'a');
+	}
 	/* An offset that only the instance knows: applied later, in its turn. */
 	zero.global = wasm_rt_global_new(w.s, wasm_type_num(WASM_I32), false,
 					 (union wasm_val){ .i32 = 1 }, NULL);
 	m = world_module(&w, big_data("(import \"a\" \"g\" (global i32))",
 				      "(data (global.get 0) \"bc\") (data (i32.const 2) \"d\")"));
-	a = world_try(&w, m, &zero);
-	CHECK(a);
-	CHECK_EQ(world_call(&w, a, "get", 1, 0), 'b');
-	CHECK_EQ(world_call(&w, a, "get", 2, 0), 'd');
-	CHECK_EQ(world_call(&w, a, "get", 3, 0), 'x');
+	for (int n = 0; n < 4; n++) {
+		struct wasm_instance *i = world_try(&w, m, &zero);
+
+		CHECK(i);
+		CHECK_EQ(world_call(&w, i, "get", 1, 0), 'b');
+		CHECK_EQ(world_call(&w, i, "get", 2, 0), 'd');
+		CHECK_EQ(world_call(&w, i, "get", 3, 0), 'x');
+	}
 	world_close(&w);
 }
 
@@ -126,7 +134,7 @@ static void test_image_is_not_copied(void)
 	world_open(&w, NULL);
 	m = world_module(&w, text);
 	base_free(text);
-	CHECK(world_try(&w, m, NULL));
+	CHECK(world_try(&w, m, NULL) && world_try(&w, m, NULL));
 	getrusage(RUSAGE_SELF, &before);
 	for (int i = 0; i < TIMES; i++) {
 		struct wasm_instance *in = world_try(&w, m, NULL);
@@ -297,7 +305,7 @@ static void test_out_of_memory(void)
 	m = world_module(&w, big_data("", "(table 5 funcref) (elem func 0 0)"
 				      "(elem funcref (ref.func 0)) (global i32 (i32.const 1))"));
 	/* Without its image an instance has another way; make that first. */
-	CHECK(world_try(&w, m, NULL));
+	CHECK(world_try(&w, m, NULL) && world_try(&w, m, NULL));
 	for (int n = 1; n < 30; n++) {
 		uint64_t memory = w.s->memory_used, table = w.s->table_used;
 		uint32_t nfuncs = w.s->nfuncs;
