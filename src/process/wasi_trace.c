@@ -13,6 +13,8 @@
 #include "base/bits.h"
 #include "base/log.h"
 
+enum { SHOWN = 48 };   /* bytes of a string */
+
 struct line {
 	char s[600];
 	size_t n;
@@ -32,8 +34,6 @@ static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char
 
 static void add_bytes(struct line *l, const uint8_t *p, size_t n)
 {
-	enum { SHOWN = 48 };
-
 	add(l, "\"");
 	for (size_t i = 0; i < n && i < SHOWN; i++)
 		if (p[i] == '\n')
@@ -49,13 +49,21 @@ static void add_bytes(struct line *l, const uint8_t *p, size_t n)
 
 static void add_iov(struct line *l, const struct wasi_call *c, bool data)
 {
-	size_t total = 0;
+	uint8_t shown[SHOWN + 1];
+	size_t total = 0, n = 0;
 
-	for (int i = 0; i < c->niov; i++)
-		total += c->iov[i].iov_len;
-	/* A function may have left one short buffer of the vector. */
-	if (data && c->niov && c->iov == c->iov_buf)
-		add_bytes(l, c->iov[0].iov_base, c->iov[0].iov_len);
+	/* A function may have cut the vector to one short buffer. */
+	for (int i = 0; i < c->niov; i++) {
+		const struct iovec *v = &c->iov_buf[i];
+		size_t k = MIN(v->iov_len, sizeof(shown) - n);
+
+		if (data)
+			memcpy(shown + n, v->iov_base, k);
+		n += k;
+		total += v->iov_len;
+	}
+	if (data)
+		add_bytes(l, shown, n);
 	add(l, "(%zu)", total);
 }
 
