@@ -71,6 +71,8 @@ static inline uint64_t wasm__op_pack(const void *p, uint16_t d)
 enum {
 	FORM_S = 0, FORM_R = 1,                         /* one operand; loads' address */
 	FORM_SS = 0, FORM_SI, FORM_RS, FORM_SR, FORM_RI, /* two */
+	FORM_SK, FORM_RK,       /* i64: a unit with the constant; else FORM_IS, FORM_IR */
+	FORM_IS = FORM_SK, FORM_IR,
 	FORM_XSS = 2, FORM_XRS, FORM_XSI, FORM_XRI,     /* loads: base + index, base + imm */
 	/* stores: address, value (RR: of different accumulators, or the same value) */
 	FORM_ST_SS = 0, FORM_ST_RS, FORM_ST_SR, FORM_ST_RR, FORM_ST_SI, FORM_ST_RI,
@@ -81,7 +83,8 @@ enum {
 /* Rows from I32_EQZ to F64_GE are tests, which branches have fused. */
 enum {
 	WASM_CMP_FIRST = WASM_ROW_I32_EQZ,
-	WASM_CMPS = WASM_ROW_F64_GE - WASM_ROW_I32_EQZ + 1,
+	WASM_CMP_TEST32 = WASM_ROW_F64_GE - WASM_ROW_I32_EQZ + 1,       /* a & b */
+	WASM_CMPS,
 };
 extern wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS];
 extern wasm_op_fn *const wasm__h_mem[WASM_ROWS][FORMS];  /* guarded memory 0 */

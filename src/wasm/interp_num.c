@@ -25,7 +25,18 @@
 	BIN_FN(id, SI, OP_LEN_I(T), R_, T, SLOT_##T(pc->a), IMM_##T, e)        \
 	BIN_FN(id, RS, 1, R_, T, ACC_##T, SLOT_##T(pc->b), e)                  \
 	BIN_FN(id, SR, 1, R_, T, SLOT_##T(pc->a), ACC_##T, e)                  \
-	BIN_FN(id, RI, OP_LEN_I(T), R_, T, ACC_##T, IMM_##T, e)
+	BIN_FN(id, RI, OP_LEN_I(T), R_, T, ACC_##T, IMM_##T, e)                \
+	ROWF_MORE_##T(id, R_, T, e)
+/* An i64 that is not a sign-extended immediate of 32 bits; other types'
+ * constants as the first operand. */
+#define ROWF_MORE_I64(id, R_, T, e)                                            \
+	BIN_FN(id, X1, 2, R_, T, SLOT_I64(pc->a), EXT(pc, 1)->u64[0], e)       \
+	BIN_FN(id, X2, 2, R_, T, ACC_I64, EXT(pc, 1)->u64[0], e)
+#define ROWF_MORE_I32(id, R_, T, e)                                            \
+	BIN_FN(id, X1, OP_LEN_I(T), R_, T, IMM_##T, SLOT_##T(pc->a), e)        \
+	BIN_FN(id, X2, OP_LEN_I(T), R_, T, IMM_##T, ACC_##T, e)
+#define ROWF_MORE_F32 ROWF_MORE_I32
+#define ROWF_MORE_F64 ROWF_MORE_I32
 
 /* ---- branches: operands a and d, so that imm is the target ---- */
 #define BR_FN(id, form, T, a, b, e)                                            \
@@ -37,6 +48,12 @@
 #define BR_IMM_I64 ((uint64_t)(int64_t)(int16_t)pc->d)
 #define BR_IMM_F32 ((float)(int16_t)pc->d)
 #define BR_IMM_F64 ((double)(int16_t)pc->d)
+/* With the first operand in the accumulator there is room for 32 bits. */
+#define BR_BITS (pc->d | (uint32_t)pc->a << 16)
+#define BR_IMMR_I32 BR_BITS
+#define BR_IMMR_I64 ((uint64_t)(int64_t)(int32_t)BR_BITS)
+#define BR_IMMR_F32 float_of32(BR_BITS)
+#define BR_IMMR_F64 ((double)float_of32(BR_BITS))
 #define ROWF_CMP1(id, T, e)                                                    \
 	ROWF_UN(id, I32, T, e)                                                 \
 	BR_FN(id, S, T, SLOT_##T(pc->a), 0, e)                                 \
@@ -47,7 +64,16 @@
 	BR_FN(id, SI, T, SLOT_##T(pc->a), BR_IMM_##T, e)                       \
 	BR_FN(id, RS, T, ACC_##T, SLOT_##T(pc->d), e)                          \
 	BR_FN(id, SR, T, SLOT_##T(pc->a), ACC_##T, e)                          \
-	BR_FN(id, RI, T, ACC_##T, BR_IMM_##T, e)
+	BR_FN(id, RI, T, ACC_##T, BR_IMMR_##T, e)
+
+/* No row: i32.and as a condition. */
+#define BR_SET_FNS(id, T, e)                                                   \
+	BR_FN(id, SS, T, SLOT_##T(pc->a), SLOT_##T(pc->d), e)                  \
+	BR_FN(id, SI, T, SLOT_##T(pc->a), BR_IMM_##T, e)                       \
+	BR_FN(id, RS, T, ACC_##T, SLOT_##T(pc->d), e)                          \
+	BR_FN(id, SR, T, SLOT_##T(pc->a), ACC_##T, e)                          \
+	BR_FN(id, RI, T, ACC_##T, BR_IMMR_##T, e)
+BR_SET_FNS(TEST32, I32, AND32(A, B) != 0)
 
 /* Functions of the rows of this file; nothing for the rest. */
 #define ROWF_PURE1(id, r_, t, e) ROWF_UN(id, r_, t, e)
@@ -81,7 +107,9 @@
 	[FORM_SR] = H(id, SR), [FORM_RI] = H(id, RI), \
 	[FORM_D + FORM_SS] = H(id, SS_D), [FORM_D + FORM_SI] = H(id, SI_D), \
 	[FORM_D + FORM_RS] = H(id, RS_D), [FORM_D + FORM_SR] = H(id, SR_D), \
-	[FORM_D + FORM_RI] = H(id, RI_D) },
+	[FORM_D + FORM_RI] = H(id, RI_D), \
+	[FORM_SK] = H(id, X1), [FORM_RK] = H(id, X2), \
+	[FORM_D + FORM_SK] = H(id, X1_D), [FORM_D + FORM_RK] = H(id, X2_D) },
 #define ROWT_PURE1(id, ...) ROWT_UN(id)
 #define ROWT_PURE2(id, ...) ROWT_BIN(id)
 #define ROWT_NAN1(id, ...) ROWT_UN(id)
@@ -133,6 +161,8 @@ wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS] = {
 #define ROWB__(id, class, ...) ROWB_##class(id, __VA_ARGS__)
 #define OP(id, code, text, imm, sig, sem) ROWB_(id, SEM_CLASS_##sem)
 wasm_op_fn *const wasm__h_br[WASM_CMPS][2][2][BR_FORMS] = {
+	[WASM_CMP_TEST32] = { { BR_SET(TEST32, F0), BR_SET(TEST32, B0) },
+			      { BR_SET(TEST32, F1), BR_SET(TEST32, B1) } },
 #include "wasm/op.def"
 };
 #undef OP

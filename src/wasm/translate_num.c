@@ -99,7 +99,7 @@ static void to_slot(struct wasm_translator *t, uint32_t from_top, struct operand
 static const uint8_t form_of[3][3] = {
 	[LOC_S] = { [LOC_S] = FORM_SS, [LOC_R] = FORM_SR, [LOC_I] = FORM_SI },
 	[LOC_R] = { [LOC_S] = FORM_RS, [LOC_R] = 255, [LOC_I] = FORM_RI },
-	[LOC_I] = { 255, 255, 255 },
+	[LOC_I] = { [LOC_S] = FORM_IS, [LOC_R] = FORM_IR, [LOC_I] = 255 },
 };
 
 static void exchange(struct operand *a, struct operand *b)
@@ -137,6 +137,12 @@ static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsig
 
 	tr_clobber(t, acc);
 	op = tr_emit(t, handlers(t, row)[form], len);
+	if (a.loc == LOC_I) {           /* the second is where the first would be */
+		const struct operand x = a;
+
+		a = b;
+		b = x;
+	}
 	op->a = a.slot;
 	if (b.loc == LOC_I && len == 2)
 		memcpy(op + 1, &b.bits, 8);
@@ -169,11 +175,9 @@ static void binary(struct wasm_translator *t, unsigned row)
 		if (fits(type, a.bits) && (commutes(row) || other != row)) {
 			exchange(&a, &b);
 			row = other;
-		} else {
+		} else if (type == WASM_I64) {
 			to_slot(t, 1, &a);
 		}
-	} else if (b.loc == LOC_I && !fits(type, b.bits)) {
-		to_slot(t, 0, &b);
 	}
 	/* One of the two may be in the accumulator. */
 	if (a.loc == LOC_R && b.loc == LOC_R) {
@@ -183,8 +187,12 @@ static void binary(struct wasm_translator *t, unsigned row)
 			b.loc = LOC_S;
 	}
 	form = form_of[a.loc][b.loc];
-	if (b.loc == LOC_I && type == WASM_F64)
+	if (b.loc == LOC_I && !fits(type, b.bits)) {
+		form = a.loc == LOC_R ? FORM_RK : FORM_SK;
 		len = 2;
+	} else if ((b.loc == LOC_I || a.loc == LOC_I) && type == WASM_F64) {
+		len = 2;
+	}
 	tr_pop(t, 2);
 	finish(t, row, form, len, a, b);
 }
@@ -266,7 +274,7 @@ bool tr_numeric(struct wasm_translator *t, const struct wasm_insn *in)
 static bool last_is_test(const struct wasm_translator *t, const struct ent *e)
 {
 	return e->kind == ENT_ACC && t->last.ok && t->last.pos == e->at &&
-	       shapes[t->last.row].cmp;
+	       (shapes[t->last.row].cmp || t->last.row == WASM_ROW_I32_AND);
 }
 
 /* Can the test be a branch's, and with which operands? */
@@ -280,8 +288,27 @@ static bool as_branch(const struct wasm_translator *t, const struct last *l, str
 	c->d = op->b;
 	if (shapes[l->row].class == CLASS_UN)
 		return true;
-	if (l->form != FORM_SI && l->form != FORM_RI)
+	if (l->form <= FORM_SR && l->form != FORM_SI)
 		return true;
+	if (l->form == FORM_RI) {
+		uint32_t bits = op->u32;
+		bool ok = true;
+
+		if (shapes[l->row].operand == WASM_F64) {
+			double v;
+			float f;
+
+			memcpy(&v, op + 1, 8);
+			f = (float)v;
+			ok = (double)f == v;
+			memcpy(&bits, &f, 4);
+		}
+		c->d = (uint16_t)bits;
+		c->a = (uint16_t)(bits >> 16);
+		return ok;
+	}
+	if (l->form != FORM_SI)
+		return false;
 	switch (shapes[l->row].operand) {
 	case WASM_I32:
 	case WASM_I64:
@@ -314,7 +341,7 @@ struct tr_cond tr_cond_pop(struct wasm_translator *t)
 		/* Under an eqz of it stands a float test, whose negation is
 		 * no other float test: NaN. */
 		if (t->last.row == WASM_ROW_I32_EQZ && t->last.form == FORM_R && t->before.ok &&
-		    shapes[t->before.row].cmp && t->before.pos + t->before.len == t->last.pos) {
+		    (shapes[t->before.row].cmp || t->before.row == WASM_ROW_I32_AND) && t->before.pos + t->before.len == t->last.pos) {
 			const struct last test = t->before;
 
 			if (as_branch(t, &test, &c)) {
@@ -346,7 +373,8 @@ struct tr_cond tr_cond_pop(struct wasm_translator *t)
 
 struct wasm_op *tr_cond_branch(struct wasm_translator *t, const struct tr_cond *c, bool back)
 {
-	struct wasm_op *op = tr_emit(t, wasm__h_br[c->row - WASM_CMP_FIRST][c->when][back][c->form], 1);
+	const unsigned cmp = c->row == WASM_ROW_I32_AND ? WASM_CMP_TEST32 : c->row - WASM_CMP_FIRST;
+	struct wasm_op *op = tr_emit(t, wasm__h_br[cmp][c->when][back][c->form], 1);
 
 	op->a = c->a;
 	op->d = c->d;
