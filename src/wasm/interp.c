@@ -22,6 +22,7 @@
 
 enum {
 	CODE_MAX = 1 << 27,     /* operations of a store: 2 GB of addresses */
+	CODE_MIN = 1 << 19,     /* where there are not so many */
 	C_DEPTH_MAX = 200,      /* of calls from host functions */
 };
 
@@ -33,8 +34,10 @@ int wasm__interp_store_init(struct wasm_store *s, struct err *e)
 
 	if (!in)
 		return err_set(e, ENOMEM, "out of memory");
-	in->code_cap = CODE_MAX;
-	in->code = mem_area_map(in->code_cap * sizeof(struct wasm_op));
+	for (uint64_t n = CODE_MAX; !in->code && n >= CODE_MIN; n /= 4) {
+		in->code_cap = n;
+		in->code = mem_area_map(n * sizeof(struct wasm_op));
+	}
 	if (!in->code) {
 		base_free(in);
 		return err_set(e, ENOMEM, "no addresses for translated code");

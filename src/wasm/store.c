@@ -18,7 +18,7 @@
 #include "wasm/gc.h"
 
 enum {
-	FUNCS_MAX = 16 << 20, FUNCS_MIN = 16 << 10,
+	FUNCS_MAX = 16 << 20, FUNCS_MIN = 64 << 10,
 	STACK_DEFAULT = 8 << 20, STACK_MIN = 64 << 10, STACK_MAX = 1 << 30,
 };
 
@@ -71,7 +71,7 @@ static int area_map(struct wasm_store *s, struct err *e)
 
 	s->limits.stack = (uint32_t)MIN(align_up(MAX(stack, (uint64_t)STACK_MIN), 4096),
 					(uint64_t)STACK_MAX);
-	for (uint32_t n = FUNCS_MAX; !s->funcs && n >= FUNCS_MIN; n /= 2) {
+	for (uint32_t n = FUNCS_MAX; !s->funcs && n >= FUNCS_MIN; n /= 16) {
 		s->owned->func_cap = n;
 		s->funcs = mem_area_map(area_size(s));
 	}
