@@ -97,7 +97,7 @@ enum text_space {
 /* A critical-bit tree from byte strings to numbers: a lookup visits at most as
  * many nodes as the key has bits, whatever the keys are. */
 struct text_map_node {
-	uint32_t bit;           /* 9 for each byte: "there is one", then itself */
+	uint64_t bit;           /* 9 for each byte: "there is one", then itself */
 	uint32_t child[2];      /* node; with the top bit, an entry */
 };
 struct text_map_entry {

@@ -14,7 +14,7 @@
 #include "wasm/module.h"
 #include "wasm/text_int.h"
 
-enum { MAX_TEXT = 256 << 20 };
+enum { MAX_TEXT = 0x7fffffff };  /* positions are 32 bits */
 
 static const char *const words[] = {
 #define X(id, text) text,
@@ -87,7 +87,7 @@ void text__init(struct text *t, const char *s, size_t len, const char *name,
 	for (unsigned w = 0; w < ARRAY_LEN(words); w++)
 		add_word(t, WASM_ROWS + 1 + w);
 	if (len > MAX_TEXT)
-		text__fail_at(t, 0, "text too large (more than 256 MiB)");
+		text__fail_at(t, 0, "text too large (more than 2 GiB)");
 }
 
 void text__position(const struct text *t, uint32_t pos, unsigned *line, unsigned *column)

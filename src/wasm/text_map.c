@@ -13,9 +13,10 @@
 enum { IS_ENTRY = 1u << 31 };
 
 /* Bit `bit` of a key: each byte is preceded by a 1, the end is all 0. */
-static unsigned key_bit(const uint8_t *key, uint32_t len, uint32_t bit)
+static unsigned key_bit(const uint8_t *key, uint32_t len, uint64_t bit)
 {
-	uint32_t byte = bit / 9, i = bit % 9;
+	uint64_t byte = bit / 9;
+	unsigned i = bit % 9;
 
 	if (byte >= len)
 		return 0;
@@ -68,20 +69,21 @@ static bool map_room(struct text_map *m)
 }
 
 /* The first bit in which two different keys differ. */
-static uint32_t first_difference(const uint8_t *a, uint32_t alen, const uint8_t *b, uint32_t blen)
+static uint64_t first_difference(const uint8_t *a, uint32_t alen, const uint8_t *b, uint32_t blen)
 {
-	uint32_t i = 0, n = MIN(alen, blen);
+	uint64_t i = 0, n = MIN(alen, blen);
 
 	while (i < n && a[i] == b[i])
 		i++;
 	if (i == n)
 		return i * 9;
-	return i * 9 + 1 + (uint32_t)__builtin_clz((uint32_t)(a[i] ^ b[i]) << 24);
+	return i * 9 + 1 + (unsigned)__builtin_clz((uint32_t)(a[i] ^ b[i]) << 24);
 }
 
 bool text__map_add(struct text_map *m, const void *key, uint32_t len, uint32_t value)
 {
-	uint32_t entry, bit, *link;
+	uint32_t entry, *link;
+	uint64_t bit;
 
 	if (!map_room(m))
 		return false;

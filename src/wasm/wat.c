@@ -15,7 +15,12 @@
 #include "wasm/text.h"
 #include "wasm/wat_int.h"
 
-enum { MAX_TEXT = 256 << 20 };  /* what the parser takes */
+/* A module may be made such that its text is much longer (runs of locals).
+ * What is allowed is more than any real one has; the parser takes 2 GiB. */
+static size_t max_text(const struct wat *w)
+{
+	return MIN(((size_t)256 << 20) + 16 * w->m->len, (size_t)0x7fffffff);
+}
 
 bool wat__fail(struct wat *w, const char *why)
 {
@@ -34,11 +39,11 @@ static void put(struct wat *w, const void *p, size_t n)
 	if (w->failed)
 		return;
 	ser_bytes(&w->out, p, n);
-	if (w->out.failed || w->out.len > MAX_TEXT) {
+	if (w->out.failed || w->out.len > max_text(w)) {
 		w->failed = true;
 		w->code = w->out.failed ? ENOMEM : E2BIG;
 		err_set(w->e, w->code, w->out.failed ? "out of memory" :
-			"the text would be larger than 256 MiB");
+			"the text would be too large");
 		w->p = w->end;
 	}
 }
