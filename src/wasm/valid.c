@@ -526,6 +526,7 @@ void wasm__valid_destroy(struct wasm__valid *v)
 		return;
 	base_free(v->stack);
 	base_free(v->frames);
+	base_free(v->seen);
 	base_free(v->locals);
 	base_free(v->run_ends);
 	base_free(v->set);

@@ -43,6 +43,10 @@ struct wasm__valid {
 	struct wasm__frame *frames;
 	uint32_t nframes, frame_cap;
 	uint32_t mark;
+	struct wasm__seen {             /* lists of types that this br_table was */
+		const struct wasm_type *types;  /* compared with, by address */
+		uint32_t mark;
+	} *seen;                        /* NULL: no large br_table yet */
 
 	uint32_t nlocals, nparams;
 	const struct wasm_type *params;

@@ -201,6 +201,23 @@ static int check_br(struct wasm__valid *v, uint32_t x, bool conditional)
 	return 0;
 }
 
+/* Thousands of labels may each take a thousand operands, but of few lists of
+ * types: was this one compared?  Remembers most of them. */
+enum { SEEN = 4096, SEEN_LABELS = 64 };
+static bool was_seen(struct wasm__valid *v, const struct wasm_type *types)
+{
+	struct wasm__seen *s;
+
+	if (!v->seen)
+		return false;
+	s = &v->seen[((uintptr_t)types >> 2) * 0x9e3779b97f4a7c15u >> 52];
+	if (s->types == types && s->mark == v->mark)
+		return true;
+	*s = (struct wasm__seen){ types, v->mark };
+	return false;
+}
+_Static_assert(SEEN == 1 << (64 - 52), "the hash is an index");
+
 /* All labels take the same operands; each frame is compared once. */
 static int check_br_table(struct wasm__valid *v, const struct wasm_insn *in)
 {
@@ -210,6 +227,11 @@ static int check_br_table(struct wasm__valid *v, const struct wasm_insn *in)
 	int r = wasm__pop(v, wasm_type_num(WASM_I32));
 
 	v->mark++;
+	if (!r && in->n > SEEN_LABELS && !v->seen) {
+		v->seen = base_calloc(SEEN, sizeof(*v->seen));
+		if (!v->seen)
+			return wasm__oom(v);
+	}
 	for (uint32_t i = 0; !r && i <= in->n; i++) {
 		uint32_t x = wasm_op_next_label(&list);
 
@@ -221,6 +243,8 @@ static int check_br_table(struct wasm__valid *v, const struct wasm_insn *in)
 			return wasm__bad(v, EINVAL, "type mismatch: labels take %u and %u operands",
 					 arity, n);
 		arity = n;
+		if (n > 8 && was_seen(v, types))
+			continue;
 		if (!wasm__matches(v, types, n))
 			return wasm__mismatch(v, types, n);
 	}

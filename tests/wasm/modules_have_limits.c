@@ -326,6 +326,47 @@ static void test_wide_types(void)
 	free(body.p);
 }
 
+/* Labels of as many frames as may be, each with a thousand operands of types
+ * that are not the very ones on the stack. */
+static void test_wide_labels(void)
+{
+	enum { DEPTH = 20000, TABLES = 20 };
+	struct bytes b = { 0 };
+	double t;
+
+	header(&b);
+	section(&b, 1);
+	PUT(&b, 2, 0x60, 0, 0, 0x60, 0);
+	put_u32(&b, WASM_MAX_RESULTS);
+	put_many(&b, WASM_MAX_RESULTS, "\x6e", 1);
+	part_end(&b);
+	PUT(&b, 3, 2, 1, 0);
+	section(&b, 10);
+	PUT(&b, 1);
+	part(&b);
+	PUT(&b, 0, 0x00);
+	put_many(&b, DEPTH, "\x02\x01", 2);
+	for (unsigned i = 0; i < TABLES; i++) {
+		PUT(&b, 0x02, 0x01);
+		put_many(&b, WASM_MAX_RESULTS, "\xd0\x71", 2);
+		PUT(&b, 0x41, 0, 0x0e);
+		put_u32(&b, DEPTH - 1);
+		for (uint32_t j = 0; j < DEPTH; j++)
+			put_u32(&b, j);
+		PUT(&b, 0x0b);
+		put_many(&b, WASM_MAX_RESULTS, "\x1a", 1);
+	}
+	PUT(&b, 0x00);
+	put_many(&b, DEPTH, "\x0b", 1);
+	PUT(&b, 0x00, 0x0b);
+	part_end(&b);
+	part_end(&b);
+	t = seconds();
+	CHECK_LOADS(&b, 0);
+	CHECK(seconds() - t < 5);
+	free(b.p);
+}
+
 TEST_MAIN({ "counts_of_definitions", test_counts },
 	  { "counts_of_exports", test_names },
 	  { "sizes_of_types", test_type_sizes },
@@ -337,4 +378,5 @@ TEST_MAIN({ "counts_of_definitions", test_counts },
 	  { "elements_of_array_new_fixed", test_array_fixed },
 	  { "counts_without_contents_take_no_memory", test_large_counts },
 	  { "many_locals_in_few_bytes_take_no_time", test_many_locals },
-	  { "wide_types_take_little_time", test_wide_types })
+	  { "wide_types_take_little_time", test_wide_types },
+	  { "wide_labels_take_little_time", test_wide_labels })
