@@ -41,7 +41,8 @@ int main(void)
 	if (wasm_func_call(grow, &none, &out))
 		die("grow trapped");
 	printf("grow by 100 pages: %d\n", results[0].of.i32);
-	printf("spin: %s, %s\n", end_of(spin), dp_store_fuel(store) ? "some left" : "none left");
+	printf("spin: %s", end_of(spin));
+	printf(", %s\n", dp_store_fuel(store) ? "some left" : "none left");
 	wasm_func_delete(spin);
 	wasm_func_delete(grow);
 	wasm_instance_delete(instance);

@@ -104,9 +104,10 @@ static int run(struct machine *m, int argc, char **argv, struct err *e)
 }
 
 /* The first word that is no option nor an option's value; 0: none, or that is
- * for the parser to say. */
-static int first_operand(int argc, char **argv)
+ * for the parser to say.  *programs: an option is one that only programs have. */
+static int first_operand(int argc, char **argv, bool *programs)
 {
+	*programs = false;
 	for (int i = 1; i < argc; i++) {
 		const struct cli_opt *o;
 
@@ -114,9 +115,11 @@ static int first_operand(int argc, char **argv)
 			return i;
 		if (!strcmp(argv[i], "--"))
 			return i + 1 < argc ? i + 1 : 0;
-		o = cli_opt_find(program_opts, argv[i]);
-		if (!o)
-			o = cli_opt_find(machine_opts, argv[i]);
+		o = cli_opt_find(machine_opts, argv[i]);
+		if (!o) {
+			o = cli_opt_find(program_opts, argv[i]);
+			*programs |= o != NULL;
+		}
 		if (!o)
 			return 0;
 		i += o->arg && !strchr(argv[i], '=');
@@ -126,10 +129,11 @@ static int first_operand(int argc, char **argv)
 
 int cli_run(int argc, char **argv)
 {
-	int at = first_operand(argc, argv);
-	int status;
+	bool programs;
+	int at = first_operand(argc, argv, &programs), status;
 
-	if (at && strcmp(argv[at], "linux") && kind_of_file(argv[at], NULL) == KIND_WASM)
+	if (at && strcmp(argv[at], "linux") &&
+	    (programs || kind_of_file(argv[at], NULL) == KIND_WASM))
 		return program_command(argc, argv);
 	status = machine_command(run, argc, argv);
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {

@@ -332,7 +332,7 @@ static uint32_t named_functions(const struct wasm_module *m)
 	struct wasm_name name;
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < m->nfuncs; i++)
+	for (uint32_t i = m->nfuncs_imported; i < m->nfuncs; i++)
 		n += wasm_module_func_name(m, i, &name);
 	return n;
 }

@@ -70,7 +70,7 @@ No such file|run $tmp/none
 No such file|run --kernel $tmp/none
 No such file|run --firmware $tmp/none
 No such file|run --kernel $tmp/fw --initrd $tmp/none
-not supported in this version|run $tmp/x.wasm
+exports no function "_start"|run $tmp/x.wasm
 --disk|run $tmp/x.qcow2
 text file|run $tmp/x.txt
 a picture|run $tmp/x.png

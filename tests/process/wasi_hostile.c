@@ -62,10 +62,10 @@ static unsigned likely(struct rig *r, char letter, int64_t *v)
 		v[0] = RIG_BUF;
 		v[1] = (int64_t)(next() % 3000);
 		return 2;
-	case 'w':
+	case 'w': case 'l': case 'o': case 'g': case 't': case 'e': case 'i':
 		v[0] = (int64_t)(next() & 7);
 		return 1;
-	case 'q': case 'd':
+	case 'q': case 'd': case 'r':
 		v[0] = next() & 1 ? (int64_t)(next() & 0xffff) : (int64_t)WASI_RIGHTS_FILE;
 		return 1;
 	default:

@@ -48,7 +48,7 @@ struct rig {
 /* "ii" "I" ...: what a letter of wasi.def takes. */
 static inline const char *rig_types(char letter)
 {
-	return strchr("qd", letter) ? "I" : strchr("PRWB", letter) ? "ii" : "i";
+	return strchr("qdr", letter) ? "I" : strchr("PRWB", letter) ? "ii" : "i";
 }
 
 static inline size_t rig_sig(const struct rig_row *row, char *sig)

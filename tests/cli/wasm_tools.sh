@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# `doppel wasm`: validate, inspect, to text and to binary and back.
+cd "$(dirname "$0")/../.." || exit 1
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+bad=0
+check() { # NAME COMMAND...
+	local name=$1 why
+	shift
+	if why=$("$@" 2>&1); then echo "ok $name"; else
+		echo "not ok $name: $(echo "$why" | tail -n 3 | tr '\n' ' ')"
+		bad=1
+	fi
+}
+cat >"$tmp/a.wat" <<'EOF'
+(module
+  (import "env" "f" (func $f (param i32) (result f64)))
+  (import "env" "m" (memory 1 2))
+  (table (export "t") 3 funcref)
+  (global (export "g") (mut i64) (i64.const -1))
+  (tag (export "e") (param i32))
+  (func $add (export "add\n") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1))))
+EOF
+printf '(module (func (result i32)))' >"$tmp/bad.wat"
+"$DOPPEL" wasm binary -o "$tmp/a.wasm" "$tmp/a.wat" || { echo "not ok text_to_binary"; exit 1; }
+
+valid() { [ "$("$DOPPEL" wasm validate "$tmp/a.wasm" "$tmp/a.wat")" = "$tmp/a.wasm: valid
+$tmp/a.wat: valid" ]; }
+invalid() {
+	"$DOPPEL" wasm validate "$tmp/a.wasm" "$tmp/bad.wat" "$tmp/a.wat" >"$tmp/out" 2>"$tmp/err"
+	[ $? = 1 ] && [ "$(wc -l <"$tmp/out")" = 2 ] && grep -q 'bad.wat: offset 0x.*type mismatch' "$tmp/err"
+}
+missing() {
+	"$DOPPEL" wasm validate "$tmp/none" 2>"$tmp/err"
+	[ $? = 125 ] && grep -q "$tmp/none: No such file" "$tmp/err"
+}
+inspected() {
+	"$DOPPEL" wasm inspect "$tmp/a.wasm" >"$tmp/out" || return 1
+	for line in 'func    "env" "f" (i32) -> (f64)' 'memory  "env" "m" 1 2' 'table   "t" 3 (ref null func)' \
+		'global  "g" mut i64' 'tag     "e" (i32) -> ()' 'func    "add?" (i32, i32) -> (i32)'; do
+		grep -qF "  $line" "$tmp/out" || { echo "no: $line"; cat "$tmp/out"; return 1; }
+	done
+}
+objects() {
+	"$DOPPEL" wasm inspect --json "$tmp/a.wasm" >"$tmp/out" || return 1
+	grep -q '{"export":"add?","kind":"func","index":1,"type":"(i32, i32) -> (i32)"}' "$tmp/out" &&
+		grep -q '{"section":"code","offset":[0-9]*,"size":[0-9]*,"count":1}' "$tmp/out"
+}
+around() { # text, binary, text, binary: the same binary
+	"$DOPPEL" wasm wat -o "$tmp/b.wat" "$tmp/a.wasm" && "$DOPPEL" wasm binary -o "$tmp/b.wasm" "$tmp/b.wat" &&
+		"$DOPPEL" wasm validate "$tmp/b.wasm" >/dev/null &&
+		[ "$("$DOPPEL" wasm inspect "$tmp/a.wasm" | grep '^  [a-z]* *"')" = \
+		  "$("$DOPPEL" wasm inspect "$tmp/b.wasm" | grep '^  [a-z]* *"')" ]
+}
+refused() { # WORD ARGUMENTS...
+	local word=$1
+	shift
+	"$DOPPEL" wasm "$@" >"$tmp/out" 2>"$tmp/err"
+	[ $? = 125 ] && [ "$(wc -l <"$tmp/err")" = 1 ] && grep -qF "$word" "$tmp/err"
+}
+check validate_tells_of_each valid
+check validate_finds_the_invalid_one invalid
+check validate_names_what_is_not_there missing
+check inspect_lists_types inspected
+if "$DOPPEL" features --json >/dev/null 2>&1; then check inspect_in_json objects; fi
+check text_and_back around
+check an_unknown_action_is_named refused "'frob'" frob x
+check a_file_is_asked_for refused 'which file' inspect
+check full_disk_is_an_error bash -c "! '$DOPPEL' wasm wat '$tmp/a.wasm' >/dev/full 2>/dev/null"
+exit $bad
