@@ -26,7 +26,7 @@ const struct wasi_row wasi__rows[WASI_ROWS] = {
 static const char *types_of(char letter)
 {
 	switch (letter) {
-	case 'q': case 'd':
+	case 'q': case 'd': case 'r':
 		return "I";
 	case 'P': case 'R': case 'W': case 'B':
 		return "ii";
@@ -166,10 +166,11 @@ static int take(struct wasi_call *c, const struct wasi_row *row, const union was
 			r = c->arg[i].p ? 0 : WASI_EFAULT;
 			v++;
 			break;
-		case 'q': case 'd':
+		case 'q': case 'd': case 'r':
 			c->arg[i].d = v->i64;
 			break;
 		case 'n': case 'w': case 'a':
+		case 'l': case 'o': case 'g': case 't': case 'e': case 'i':
 			c->arg[i].w = w;
 			break;
 		default:

@@ -181,7 +181,8 @@ int wasi__stream_read(struct wasi_call *c, struct wasi_file *f, uint32_t *n)
 		return chan_move(c->w, f, c->iov, false, n);
 	r = wasi__stream_wait(c->w, f, POLLIN);
 	while (!r) {
-		k = readv(f->fd, c->iov, c->niov);
+		k = c->niov == 1 ? read(f->fd, c->iov->iov_base, c->iov->iov_len) :
+				   readv(f->fd, c->iov, c->niov);
 		if (k >= 0)
 			break;
 		if (errno == EAGAIN)
@@ -199,7 +200,9 @@ static ssize_t write_once(const struct wasi_file *f, struct iovec *v, int nv)
 {
 	struct msghdr m = { .msg_iov = v, .msg_iovlen = (size_t)nv };
 
-	return f->socket ? sendmsg(f->fd, &m, MSG_NOSIGNAL) : writev(f->fd, v, nv);
+	if (f->socket)
+		return sendmsg(f->fd, &m, MSG_NOSIGNAL);
+	return nv == 1 ? write(f->fd, v->iov_base, v->iov_len) : writev(f->fd, v, nv);
 }
 
 int wasi__stream_write(struct wasi_call *c, struct wasi_file *f, uint32_t *n)

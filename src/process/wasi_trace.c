@@ -16,7 +16,7 @@
 enum { SHOWN = 48 };   /* bytes of a string */
 
 struct line {
-	char s[600];
+	char s[1000];
 	size_t n;
 };
 
@@ -31,6 +31,82 @@ static void __attribute__((format(printf, 2, 3))) add(struct line *l, const char
 	if (n > 0)
 		l->n = MIN(l->n + (size_t)n, sizeof(l->s) - 1);
 }
+
+/* ---- flags by their names ---- */
+
+static const char *const right_names[] = {
+#define X(name) #name,
+	WASI_RIGHTS(X)
+#undef X
+};
+static const char *const lookup_names[] = { "FOLLOW" };
+static const char *const open_names[] = { "CREAT", "DIRECTORY", "EXCL", "TRUNC" };
+static const char *const fd_names[] = { "APPEND", "DSYNC", "NONBLOCK", "RSYNC", "SYNC" };
+static const char *const time_names[] = { "ATIM", "ATIM_NOW", "MTIM", "MTIM_NOW" };
+static const char *const whence_names[] = { "SET", "CUR", "END" };
+static const char *const old_whence_names[] = { "CUR", "END", "SET" };
+static const char *const clock_names[] = { "REALTIME", "MONOTONIC", "PROCESS_CPUTIME",
+					   "THREAD_CPUTIME" };
+
+static void add_flags(struct line *l, uint64_t v, const char *const *names, unsigned n)
+{
+	const char *sep = "";
+
+	for (unsigned i = 0; i < n; i++)
+		if (v >> i & 1) {
+			add(l, "%s%s", sep, names[i]);
+			sep = "|";
+		}
+	v &= ~(BIT(n) - 1);
+	if (v || !*sep)
+		add(l, "%s%#" PRIx64, sep, v);
+}
+
+/* Most descriptors have most rights: those that are missing are fewer. */
+static void add_rights(struct line *l, uint64_t v)
+{
+	const uint64_t all = WASI_RIGHTS_DIR | WASI_RIGHTS_FILE;
+
+	if (v == WASI_RIGHTS_DIR)
+		add(l, "DIR");
+	else if (v == WASI_RIGHTS_FILE)
+		add(l, "FILE");
+	else if (v == all)
+		add(l, "ALL");
+	else if (__builtin_popcountll(v & all) > 14 && !(v & ~all)) {
+		add(l, "ALL-(");
+		add_flags(l, all & ~v, right_names, ARRAY_LEN(right_names));
+		add(l, ")");
+	} else
+		add_flags(l, v, right_names, ARRAY_LEN(right_names));
+}
+
+static void add_name(struct line *l, uint32_t v, const char *const *names, unsigned n)
+{
+	if (v < n)
+		add(l, "%s", names[v]);
+	else
+		add(l, "%#x", v);
+}
+
+/* Flags and numbers with names: false for other letters. */
+static bool add_named(struct line *l, char letter, const union wasm_val *v, bool old)
+{
+	uint32_t w = (uint32_t)v->i32;
+
+	switch (letter) {
+	case 'l': add_flags(l, w, lookup_names, ARRAY_LEN(lookup_names)); return true;
+	case 'o': add_flags(l, w, open_names, ARRAY_LEN(open_names)); return true;
+	case 'g': add_flags(l, w, fd_names, ARRAY_LEN(fd_names)); return true;
+	case 't': add_flags(l, w, time_names, ARRAY_LEN(time_names)); return true;
+	case 'r': add_rights(l, (uint64_t)v->i64); return true;
+	case 'e': add_name(l, w, old ? old_whence_names : whence_names, 3); return true;
+	case 'i': add_name(l, w, clock_names, ARRAY_LEN(clock_names)); return true;
+	default: return false;
+	}
+}
+
+/* ---- parameters and results ---- */
 
 static void add_bytes(struct line *l, const uint8_t *p, size_t n)
 {
@@ -75,8 +151,13 @@ static void add_result(struct line *l, const uint8_t *p, char letter)
 	case '8': add(l, "%" PRIu64, ld_le64(p)); break;
 	case 'p': add(l, "{dir, %u}", ld_le32(p + 4)); break;
 	case 'T':
-		add(l, "{type=%u, flags=%#x, base=%#" PRIx64 ", inheriting=%#" PRIx64 "}", p[0],
-		    ld_le16(p + 2), ld_le64(p + 8), ld_le64(p + 16));
+		add(l, "{type=%u, flags=", p[0]);
+		add_flags(l, ld_le16(p + 2), fd_names, ARRAY_LEN(fd_names));
+		add(l, ", base=");
+		add_rights(l, ld_le64(p + 8));
+		add(l, ", inheriting=");
+		add_rights(l, ld_le64(p + 16));
+		add(l, "}");
 		break;
 	default:
 		add(l, "{ino=%" PRIu64 ", type=%u, ...}", ld_le64(p + 8), p[16]);
@@ -89,6 +170,8 @@ static unsigned add_param(struct line *l, const struct wasi_call *c, char letter
 {
 	const char *path;
 
+	if (add_named(l, letter, v, c->old))
+		return 1;
 	switch (letter) {
 	case 'f': case 'D': case 'k': case 'n':
 		add(l, "%d", v->i32);
