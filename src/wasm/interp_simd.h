@@ -119,7 +119,10 @@ wasm_op_fn *const SIMD_TABLE[WASM_ROWS] = {
 #define STORE_V(a, v) STORE__("movdqu %1, (%2,%3)", "x", a, v)
 #else
 #define LOAD_V(a) LOAD__("ldr %q0, [%1, %2]", v128, "w", a)
-#define STORE_V(a, v) STORE__("str %q0, [%1, %2]", "w", a, v)
+/* A store that crosses into a page without access may have written its first
+ * part (Arm ARM B2.2.1): its last byte is touched before. */
+#define STORE_V(a, v)                                                          \
+	do { (void)LOAD_I32_U8((a) + 15); STORE__("str %q0, [%1, %2]", "w", a, v); } while (0)
 #endif
 #define LOAD_V_U8(a) LOAD_I32_U8(a)
 #define LOAD_V_U16(a) LOAD_I32_U16(a)

@@ -5,6 +5,7 @@
  * handlers first, is asked from the operation that the frame is at.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
