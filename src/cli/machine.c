@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/lazy.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/sandbox.h"
@@ -30,6 +31,7 @@ int machine_command(machine_body_fn *body, int argc, char **argv)
 	int status;
 
 	sandbox_close_strays();
+	base_lazy_load_all();   /* later, files cannot be opened */
 	term_init();
 	machine_init(&m);
 	status = body(&m, argc, argv, &e);
