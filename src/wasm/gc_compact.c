@@ -203,7 +203,7 @@ void gc__evacuate_choose(struct wasm_gc *g, uint64_t budget)
 					g->nevacuating * sizeof(*g->candidates));
 			continue;
 		}
-		spent += c->live / 2 + c->nslots * 20ull;
+		spent += c->live + c->nslots * 40ull;
 		g->flags[r] = GC_MOVING;
 		g->nevacuating++;
 	}

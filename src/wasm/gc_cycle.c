@@ -102,26 +102,37 @@ static uint64_t now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
+/* What is left of a pause, but enough that a cycle gets through a heap while
+ * it grows by a part: for each byte promoted, a few are marked (about a ns
+ * each) and swept. */
+static uint64_t step_budget(const struct wasm_gc *g, uint64_t promoted)
+{
+	uint64_t left = g->cost < g->pause ? g->pause - g->cost : 0;
+	uint64_t most = g->pause * 7ull / 4, pace;
+
+	pace = MIN(promoted * 4, g->cost < most ? most - g->cost : 0);
+
+	if (g->old_bytes > g->limit)
+		pace = most;
+	return MAX(MAX(left, pace), g->pause / 4);
+}
+
 static void collect_and_step(struct wasm_gc *g)
 {
 	uint64_t budget = UINT64_MAX;
-	uint64_t kept = g->to_bump - g->to;
+	uint64_t kept = g->to_bump - g->to, old = g->old_bytes;
 	bool adapts = !g->full && g->phase != GC_EVACUATING && gc__young_bytes(g);
 
 	if (g->phase == GC_EVACUATING)
-		gc__evacuate_choose(g, g->full ? UINT64_MAX : g->pause / 2);
+		gc__evacuate_choose(g, g->full ? UINT64_MAX : g->pause / 3);
 	gc__minor(g);
 	choose_age(g, kept);
 	g->stats.minor++;
 	if (g->phase == GC_EVACUATING)
 		gc__evacuate_done(g);
 	g->large_since = 0;
-	if (!g->full) {
-		/* A cycle goes on, however much there was to move. */
-		budget = MAX(g->pause / 4, g->cost < g->pause ? g->pause - g->cost : 0);
-		if (g->old_bytes > g->limit)
-			budget = g->pause;
-	}
+	if (!g->full)
+		budget = step_budget(g, g->old_bytes > old ? g->old_bytes - old : 0);
 	step(g, budget);
 	if (adapts)
 		adapt(g);

@@ -272,7 +272,7 @@ void gc__drop_candidate(struct wasm_gc *g, uint32_t r);
 /* gc_mark.c */
 void gc__mark_begin(struct wasm_gc *g);
 bool gc__mark_step(struct wasm_gc *g, uint64_t budget); /* true: all marked */
-void gc__mark_grey(struct wasm_gc *g, wasm_word w);     /* marked; scan it */
+void gc__mark_later(struct wasm_gc *g, wasm_word w);    /* old, and alive */
 void gc__mark_stored(struct wasm_gc *g, wasm_word value);
 
 /* gc_compact.c */

@@ -45,9 +45,9 @@ static void push(struct wasm_gc *g, wasm_word w)
 		rescan(g, gc_region_of(w));
 }
 
-void gc__mark_grey(struct wasm_gc *g, wasm_word w)
+void gc__mark_later(struct wasm_gc *g, wasm_word w)
 {
-	push(g, w | 1);
+	push(g, w);
 }
 
 void gc__mark_stored(struct wasm_gc *g, wasm_word value)

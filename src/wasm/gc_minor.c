@@ -13,6 +13,8 @@
 
 #include "base/alloc.h"
 
+enum { AHEAD = 12 };    /* remembered objects are fetched so early */
+
 /* ---- remembering ---- */
 
 static void remember_card(struct wasm_gc *g, uint64_t card)
@@ -178,6 +180,22 @@ static void old_slot(struct wasm_gc *g, wasm_word *slot, void *arg)
 		gc__record(g, slot, gc_region_of(w));
 }
 
+/* The same in an object promoted while the old space is marked.  It is marked,
+ * and so is what is promoted with it; what was old before may not be. */
+static void promoted_slot(struct wasm_gc *g, wasm_word *slot, void *arg)
+{
+	wasm_word w = *slot;
+
+	if (!gc_is_ref(w))
+		return;
+	if (g->flags[gc_region_of(w)] & GC_MOVING)
+		*slot = w = move(g, w);
+	else if (!gc_is_young(g, w))
+		gc__mark_later(g, w);
+	if (gc_is_young(g, w))
+		*(bool *)arg = true;
+}
+
 static void scan_old(struct wasm_gc *g, struct wasm_obj *o, const struct wasm_gc_type *t)
 {
 	bool young = false;
@@ -202,13 +220,17 @@ static bool scan_promoted(struct wasm_gc *g)
 	struct wasm_obj *o = (struct wasm_obj *)(gc_region_base(g, g->scan_region) + g->scan_at);
 	const struct wasm_gc_type *t = gc_type_of(g, o);
 	uint32_t size = gc_size(t, o);
+	bool young = false;
 
-	scan_old(g, o, t);
-	if (g->phase == GC_MARKING) {
-		g->live += size;
-		gc__mark_grey(g, gc_word(g, o));
-	}
 	g->scan_at += size;
+	if (g->phase != GC_MARKING) {
+		scan_old(g, o, t);
+		return true;
+	}
+	g->live += size;
+	gc_fields(g, o, t, promoted_slot, &young);
+	if (young)
+		gc__remember(g, gc_word(g, o), NULL);
 	return true;
 }
 
@@ -262,6 +284,18 @@ static void scan_card(struct wasm_gc *g, uint64_t card)
 		remember_card(g, card);
 }
 
+static void fetch(const struct wasm_gc *g, uint32_t remembered)
+{
+	const uint8_t *p = (uint8_t *)gc_obj(g, remembered);
+
+	if (remembered & 1) {
+		p = g->start.base + ((uint64_t)(remembered >> 1) << GC_CARD_SHIFT);
+		__builtin_prefetch(&g->cards[remembered >> 1], 1);
+		__builtin_prefetch(p + 64, 1);
+	}
+	__builtin_prefetch(p, 1);
+}
+
 static void scan_remembered(struct wasm_gc *g)
 {
 	uint32_t *list = g->remembered;
@@ -274,6 +308,8 @@ static void scan_remembered(struct wasm_gc *g)
 	for (uint64_t i = 0; i < n; i++) {
 		struct wasm_obj *o = gc_obj(g, list[i]);
 
+		if (i + AHEAD < n)
+			fetch(g, list[i + AHEAD]);
 		if (list[i] & 1) {
 			scan_card(g, list[i] >> 1);
 			continue;

@@ -196,6 +196,8 @@ static inline wasm_word make_both(uint32_t type, uint32_t n, uint32_t *number)
 {
 	wasm_word w = make(type, n);
 
+	*number = nshadows;
+
 	if (!w)
 		return 0;
 	if (nshadows == shadow_cap) {

@@ -176,7 +176,7 @@ static void overflow(void)
 	store_open(64 << 20, false);
 	shadow_open(3);
 	for (int i = 0; i < 30; i++) {
-		uint32_t number, leaf;
+		uint32_t number = 0, leaf = 0;
 
 		roots[i] = make_both(type_refs, 6000, &number);
 		shadow_roots[i] = (struct shadow_ref){ SHADOW_OBJ, number };
