@@ -94,6 +94,18 @@ WASM_API_EXTERN WASM_OWN wasm_instance_t *dp_instance_new(
 WASM_API_EXTERN WASM_OWN wasm_extern_t *dp_instance_export(const wasm_instance_t *,
 							   const char *name);
 
+/* ---- saved state ---------------------------------------------------------------------------- */
+
+/* All that the store's instances are, between two calls.  It is loaded into a
+ * new store that was made alike: dp_store_restoring(), then the same host
+ * functions, memories and so on made and the same modules instantiated in the
+ * same order (their segments and start functions do not run), then
+ * dp_store_load().  The state is validated; after a failure the store is only
+ * good to be deleted.  False: dp_store_error() says why. */
+WASM_API_EXTERN bool dp_store_save(wasm_store_t *, WASM_OWN wasm_byte_vec_t *out);
+WASM_API_EXTERN void dp_store_restoring(wasm_store_t *);
+WASM_API_EXTERN bool dp_store_load(wasm_store_t *, const wasm_byte_vec_t *state);
+
 /* ---- calls with every type ---------------------------------------------------------------- */
 
 /* A value whose type the function's type tells; v128 has its bytes in order. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ser.h"
 #include "process/api.h"
 #include "process/deadline.h"
 #include "process/wasi.h"
@@ -160,6 +161,59 @@ bool dp_store_set_deadline(wasm_store_t *s, uint64_t ns)
 void dp_store_collect(wasm_store_t *s)
 {
 	wasm_store_collect(s->rt);
+}
+
+/* ---- saved state: the store's sections, then those of WASI, if it has it ----------------- */
+
+static int save(wasm_store_t *s, struct ser_writer *w)
+{
+	int r = wasm_store_save(s->rt, w, &s->err);
+
+	if (r)
+		return r;
+	if (s->wasi) {
+		ser_begin(w, "wasi", 1);
+		wasi_save(s->wasi, w);
+		ser_end(w);
+	}
+	return w->failed ? err_set(&s->err, ENOMEM, "out of memory") : 0;
+}
+
+bool dp_store_save(wasm_store_t *s, wasm_byte_vec_t *out)
+{
+	struct ser_writer w;
+	int r;
+
+	s->err.code = 0;
+	ser_writer_init(&w);
+	r = save(s, &w);
+	if (!r) {
+		wasm_byte_vec_new(out, w.len, (const char *)w.buf);
+		if (out->size != w.len)
+			r = err_set(&s->err, ENOMEM, "out of memory");
+	}
+	ser_writer_fini(&w);
+	return !r;
+}
+
+void dp_store_restoring(wasm_store_t *s)
+{
+	wasm_store_restoring(s->rt);
+}
+
+bool dp_store_load(wasm_store_t *s, const wasm_byte_vec_t *state)
+{
+	struct ser_reader r;
+
+	s->err.code = 0;
+	ser_reader_init(&r, state->data, state->size);
+	if (wasm_store_load(s->rt, &r, &s->err))
+		return false;
+	if (s->wasi && ser_open(&r, "wasi", 1, 1)) {
+		wasi_load(s->wasi, &r);
+		ser_close(&r);
+	}
+	return !ser_error(&r, &s->err);
 }
 
 /* ---- the library ------------------------------------------------------------------------- */

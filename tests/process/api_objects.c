@@ -327,6 +327,52 @@ static void modules_are_serialized_and_shared(void)
 	wasm_engine_delete(engine);
 }
 
+static const char counter[] =
+	"(module (global $n (mut i32) (i32.const 0)) (memory 1) (func (export \"next\") (result i32)"
+	" (global.set $n (i32.add (global.get $n) (i32.const 1)))"
+	" (i32.store (i32.const 8) (global.get $n)) (i32.load (i32.const 8))))";
+
+static int32_t next(const wasm_instance_t *i)
+{
+	wasm_func_t *f = func_of(i, "next");
+	wasm_val_t results[] = { WASM_INIT_VAL };
+	wasm_val_vec_t none = WASM_EMPTY_VEC, out = WASM_ARRAY_VEC(results);
+
+	CHECK(!wasm_func_call(f, &none, &out));
+	wasm_func_delete(f);
+	return results[0].of.i32;
+}
+
+static void state_goes_from_store_to_store(void)
+{
+	wasm_byte_vec_t state, cut;
+	wasm_instance_t *i;
+
+	begin();
+	i = instance_of(counter);
+	CHECK_EQ(next(i), 1);
+	CHECK_EQ(next(i), 2);
+	CHECK(dp_store_save(store, &state));
+	CHECK_EQ(next(i), 3);
+	wasm_instance_delete(i);
+	end();
+	begin();
+	dp_store_restoring(store);
+	i = instance_of(counter);
+	CHECK(dp_store_load(store, &state));
+	CHECK_EQ(next(i), 3);
+	wasm_instance_delete(i);
+	end();
+	begin();
+	dp_store_restoring(store);
+	i = instance_of(counter);
+	cut = (wasm_byte_vec_t){ state.size / 2, state.data };
+	CHECK(!dp_store_load(store, &cut) && *dp_store_error(store));
+	wasm_instance_delete(i);
+	end();
+	wasm_byte_vec_delete(&state);
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static void wrong_imports_are_told(void)
@@ -437,6 +483,7 @@ TEST_MAIN(
 	{ "vectors_go_both_ways", vectors_go_both_ways },
 	{ "module_types_are_exact", module_types_are_exact },
 	{ "modules_are_serialized_and_shared", modules_are_serialized_and_shared },
+	{ "state_goes_from_store_to_store", state_goes_from_store_to_store },
 	{ "wrong_imports_are_told", wrong_imports_are_told },
 	{ "a_trapping_start_is_a_trap", a_trapping_start_is_a_trap },
 	{ "globals_and_tables_check_types", globals_and_tables_check_types },
