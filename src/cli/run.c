@@ -47,6 +47,9 @@ static int take_operand(struct machine *m, const char *path, struct err *e)
 	kind = kind_of_file(path, e);
 	if (kind < 0)
 		return kind;
+	if (kind == KIND_WASM)
+		return err_set(e, EINVAL, "%s: a WebAssembly program goes without machine options",
+			       path);
 	if (kind == KIND_KERNEL)
 		m->config.kernel = path;
 	else
