@@ -30,6 +30,7 @@ int wasm_gc_init(struct wasm_store *s, struct err *e)
 	}
 	g->store = s;
 	g->pause = PAUSE;
+	g->slow = GC_SLOW_ONE;
 	g->limit = MIN(s->limits.heap ? s->limits.heap : HEAP_DEFAULT, HEAP_MAX);
 	arena_init(&g->arena, 0);
 	s->gc = g;
@@ -39,7 +40,7 @@ int wasm_gc_init(struct wasm_store *s, struct err *e)
 /* To the state before the first object. */
 void gc__reset(struct wasm_gc *g)
 {
-	struct wasm_gc fresh = { .store = g->store, .limit = g->limit, .pause = g->pause,
+	struct wasm_gc fresh = { .store = g->store, .limit = g->limit, .pause = g->pause, .slow = g->slow,
 				 .pins = g->pins, .npins = g->npins };
 
 	for (uint32_t r = 0; r < g->top; r++)
@@ -102,7 +103,7 @@ static void lay_out_young(struct wasm_gc *g)
 	memset(g->flags + 1, GC_MOVING, GC_YOUNG_MAX >> GC_REGION_SHIFT);
 	g->nursery_max = align_down(MIN((uint64_t)GC_YOUNG_MAX, MAX(g->limit / 16, (uint64_t)NURSERY_MIN)),
 				    4096);
-	g->nursery_min = MIN(g->nursery_max, 512u << 10);
+	g->nursery_min = MIN(g->nursery_max, 256u << 10);
 	g->nursery = g->nursery_max;
 	g->eden_end = g->eden + g->nursery;
 	g->start.bump = g->eden;

@@ -169,12 +169,15 @@ bool gc__sweep_step(struct wasm_gc *g, uint64_t budget)
 	uint64_t spent = 0;
 
 	while (g->sweep < g->top) {
-		if (spent >= budget)
+		if (spent >= budget) {
+			g->cost += spent;
 			return false;
+		}
 		spent += sweep_region(g, g->sweep);
 		if (!g->sweep_at)
 			g->sweep++;
 	}
+	g->cost += spent;
 	return true;
 }
 

@@ -4,8 +4,9 @@
  * sized so that the pause stays short, or the whole cycle at once; and the
  * nursery's size.
  *
- * Costs are estimates in ns, counted, not measured, so that two runs of a
- * guest collect at the same points.
+ * Costs are counted, in about ns of a quiet machine.  What a count really
+ * takes here is measured and scales the budgets, except in a deterministic
+ * store, where two runs collect at the same points.
  */
 #include "wasm/gc_heap.h"
 
@@ -70,18 +71,6 @@ static void step(struct wasm_gc *g, uint64_t budget)
 		gc__cycle_end(g);
 }
 
-/* Halve the nursery when much survives, since that is what a pause costs;
- * double it when little does. */
-static void adapt(struct wasm_gc *g)
-{
-	if (g->moved > 512 << 10)
-		g->nursery = MAX(g->nursery / 2, g->nursery_min);
-	else if (g->moved < g->nursery / 8)
-		g->nursery = MIN(g->nursery * 2, g->nursery_max);
-	g->eden_end = g->eden + g->nursery;
-	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
-}
-
 /* An age of one keeps what was just being made out of the old space.  When
  * nearly all that was kept back lives on, it only costs a second copy: promote
  * at once for a while. */
@@ -102,19 +91,48 @@ static uint64_t now_ns(void)
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
+/* What a pause may cost in counts. */
+static uint64_t target(const struct wasm_gc *g)
+{
+	return (uint64_t)g->pause * GC_SLOW_ONE / g->slow;
+}
+
+static void measure(struct wasm_gc *g, uint64_t ns)
+{
+	uint64_t now = ns * GC_SLOW_ONE / MAX(g->cost, 1u);
+
+	/* Short ones say little, and long ones may have waited for a processor. */
+	if (g->store->limits.deterministic || g->cost < 100000)
+		return;
+	now = MAX(MIN(now, 4ull * GC_SLOW_ONE), (uint64_t)GC_SLOW_ONE / 2);
+	g->slow = (g->slow * 7 + now + 4) / 8;
+}
+
 /* What is left of a pause, but enough that a cycle gets through a heap while
  * it grows by a part: for each byte promoted, a few are marked (about a ns
  * each) and swept. */
 static uint64_t step_budget(const struct wasm_gc *g, uint64_t promoted)
 {
-	uint64_t left = g->cost < g->pause ? g->pause - g->cost : 0;
-	uint64_t most = g->pause * 7ull / 4, pace;
+	uint64_t pause = target(g), most = pause * 7 / 4, pace;
+	uint64_t left = g->cost < pause ? pause - g->cost : 0;
 
 	pace = MIN(promoted * 4, g->cost < most ? most - g->cost : 0);
 
 	if (g->old_bytes > g->limit)
 		pace = most;
-	return MAX(MAX(left, pace), g->pause / 4);
+	return MAX(MAX(left, pace), pause / 4);
+}
+
+/* Halve the nursery when much survives, since that is what a pause costs;
+ * double it when little does.  Comes before the step. */
+static void adapt(struct wasm_gc *g)
+{
+	if (g->cost > target(g) / 2)
+		g->nursery = MAX(g->nursery / 2, g->nursery_min);
+	else if (g->cost < target(g) / 8)
+		g->nursery = MIN(g->nursery * 2, g->nursery_max);
+	g->eden_end = g->eden + g->nursery;
+	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
 }
 
 static void collect_and_step(struct wasm_gc *g)
@@ -124,18 +142,18 @@ static void collect_and_step(struct wasm_gc *g)
 	bool adapts = !g->full && g->phase != GC_EVACUATING && gc__young_bytes(g);
 
 	if (g->phase == GC_EVACUATING)
-		gc__evacuate_choose(g, g->full ? UINT64_MAX : g->pause / 3);
+		gc__evacuate_choose(g, g->full ? UINT64_MAX : target(g) / 3);
 	gc__minor(g);
 	choose_age(g, kept);
 	g->stats.minor++;
 	if (g->phase == GC_EVACUATING)
 		gc__evacuate_done(g);
 	g->large_since = 0;
+	if (adapts)
+		adapt(g);
 	if (!g->full)
 		budget = step_budget(g, g->old_bytes > old ? g->old_bytes - old : 0);
 	step(g, budget);
-	if (adapts)
-		adapt(g);
 	g->start.bump = g->eden;
 	gc__watch(g);
 }
@@ -185,6 +203,8 @@ bool gc__collect(struct wasm_gc *g, bool full)
 		collect_and_step(g);
 	}
 	ns = now_ns() - start;
+	if (!full)
+		measure(g, ns);
 	g->stats.pause_total_ns += ns;
 	g->stats.pause_max_ns = MAX(g->stats.pause_max_ns, ns);
 	trace(g, full, ns);

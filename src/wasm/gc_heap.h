@@ -56,6 +56,7 @@ enum {
 	GC_PINS = 4096,
 	GC_SLOTS_MAX = 16384,                   /* recorded for one candidate */
 	GC_TYPES = 1 << 24,
+	GC_SLOW_ONE = 16,
 };
 
 /* The low bits of a header. */
@@ -161,6 +162,7 @@ struct wasm_gc {
 	uint64_t cost;                  /* of this collection so far, about ns */
 	bool full;                      /* no budgets: finish what was begun */
 	uint32_t pause;                 /* what a pause should cost, ns */
+	uint32_t slow;                  /* measured ns over cost, times GC_SLOW_ONE */
 
 	wasm_word **pins;
 	uint32_t npins;

@@ -200,9 +200,10 @@ static bool look_at_roots(struct wasm_gc *g)
 bool gc__mark_step(struct wasm_gc *g, uint64_t budget)
 {
 	for (;;) {
-		uint64_t before = g->cost, spent = 0;
+		uint64_t left = drain(g, budget), spent = 0, before;
 
-		budget = drain(g, budget);
+		before = g->cost += budget - left;
+		budget = left;
 		if (!budget)
 			return false;
 		if (g->scan_list)
@@ -211,7 +212,8 @@ bool gc__mark_step(struct wasm_gc *g, uint64_t budget)
 			spent = scan_region(g);
 		else if (!look_at_roots(g))
 			return true;
-		spent += g->cost - before;
+		g->cost += spent;
+		spent = g->cost - before;
 		budget = spent < budget ? budget - spent : 1;
 	}
 }
