@@ -56,6 +56,12 @@ CFLAGS.src/wasm/interp_simd_v3.c := $(X86_V3)
 CFLAGS.src/wasm/interp_simd_v3_det.c := $(X86_V3)
 CFLAGS.tests/wasm/simd_rows_x86_64_v3.c := $(X86_V3)
 
+# Thousands of handlers made from one table: what they compute is checked with
+# sanitizers where the table's meanings are tested (tests/wasm/scalar_rows.c), and
+# instrumented they take a minute to compile.
+$(foreach f,interp_num interp_num_v3,$(eval CFLAGS.src/wasm/$(f).c += \
+	$(if $(filter asan ubsan fuzz,$(MODE)),-fno-sanitize=all)))
+
 SRC      := $(sort $(wildcard src/*/*.c src/*/*/*.c))
 LIB_SRC  := $(filter-out src/cli/%,$(SRC))
 CLI_SRC  := $(filter src/cli/%,$(SRC))
