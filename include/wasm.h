@@ -429,13 +429,15 @@ static inline WASM_OWN wasm_functype_t *wasm_functype_new_1_0(wasm_valtype_t *p1
 
 	return wasm__functype_of(1, ps, 0, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_0(wasm_valtype_t *p1, wasm_valtype_t *p2)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_0(
+	wasm_valtype_t *p1, wasm_valtype_t *p2)
 {
 	wasm_valtype_t *ps[] = { p1, p2 }, *rs[] = { NULL };
 
 	return wasm__functype_of(2, ps, 0, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_0(wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_0(
+	wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3)
 {
 	wasm_valtype_t *ps[] = { p1, p2, p3 }, *rs[] = { NULL };
 
@@ -447,43 +449,51 @@ static inline WASM_OWN wasm_functype_t *wasm_functype_new_0_1(wasm_valtype_t *r1
 
 	return wasm__functype_of(0, ps, 1, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_1_1(wasm_valtype_t *p1, wasm_valtype_t *r1)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_1_1(
+	wasm_valtype_t *p1, wasm_valtype_t *r1)
 {
 	wasm_valtype_t *ps[] = { p1 }, *rs[] = { r1 };
 
 	return wasm__functype_of(1, ps, 1, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_1(wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *r1)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_1(
+	wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *r1)
 {
 	wasm_valtype_t *ps[] = { p1, p2 }, *rs[] = { r1 };
 
 	return wasm__functype_of(2, ps, 1, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_1(wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3, wasm_valtype_t *r1)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_1(
+	wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3, wasm_valtype_t *r1)
 {
 	wasm_valtype_t *ps[] = { p1, p2, p3 }, *rs[] = { r1 };
 
 	return wasm__functype_of(3, ps, 1, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_0_2(wasm_valtype_t *r1, wasm_valtype_t *r2)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_0_2(
+	wasm_valtype_t *r1, wasm_valtype_t *r2)
 {
 	wasm_valtype_t *ps[] = { NULL }, *rs[] = { r1, r2 };
 
 	return wasm__functype_of(0, ps, 2, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_1_2(wasm_valtype_t *p1, wasm_valtype_t *r1, wasm_valtype_t *r2)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_1_2(
+	wasm_valtype_t *p1, wasm_valtype_t *r1, wasm_valtype_t *r2)
 {
 	wasm_valtype_t *ps[] = { p1 }, *rs[] = { r1, r2 };
 
 	return wasm__functype_of(1, ps, 2, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_2(wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *r1, wasm_valtype_t *r2)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_2_2(
+	wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *r1, wasm_valtype_t *r2)
 {
 	wasm_valtype_t *ps[] = { p1, p2 }, *rs[] = { r1, r2 };
 
 	return wasm__functype_of(2, ps, 2, rs);
 }
-static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_2(wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3, wasm_valtype_t *r1, wasm_valtype_t *r2)
+static inline WASM_OWN wasm_functype_t *wasm_functype_new_3_2(
+	wasm_valtype_t *p1, wasm_valtype_t *p2, wasm_valtype_t *p3, wasm_valtype_t *r1,
+	wasm_valtype_t *r2)
 {
 	wasm_valtype_t *ps[] = { p1, p2, p3 }, *rs[] = { r1, r2 };
 

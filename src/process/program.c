@@ -142,9 +142,47 @@ static int unknown_import(const struct program *p, const struct wasm_import *im,
 {
 	static const char *const kinds[] = { "function", "table", "memory", "global", "tag" };
 
-	return err_set(e, EINVAL, "%s: imports the %s \"%.*s\" \"%.*s\", which is not of WASI preview 1",
-		       p->o.path, kinds[im->kind], (int)MIN(im->module.len, 80u), im->module.s,
-		       (int)MIN(im->name.len, 80u), im->name.s);
+	if (!p->o.threads && name_is(im->module, "wasi") && name_is(im->name, "thread-spawn"))
+		return err_set(e, EINVAL, "%s: starts threads, which it may not (--threads 0, "
+			       "--deterministic)", p->o.path);
+	return err_set(e, EINVAL, "%s: imports the %s \"%.*s\" \"%.*s\", which is not of WASI "
+		       "preview 1%s", p->o.path, kinds[im->kind],
+		       (int)MIN(im->module.len, 80u), im->module.s,
+		       (int)MIN(im->name.len, 80u), im->name.s,
+		       im->kind == WASM_EXTERN_FUNC && !p->o.trap_unknown
+			       ? " (--unknown-imports trap runs it until it calls such a one)" : "");
+}
+
+static enum wasm_trap unknown_called(void *ctx, struct wasm_store *s,
+				     const union wasm_val *args, union wasm_val *results)
+{
+	const struct wasm_import *im = ctx;
+
+	(void)args, (void)results;
+	return wasm_store_trap(s, "called the import \"%.*s\" \"%.*s\", which nobody provides",
+			       (int)MIN(im->module.len, 80u), im->module.s,
+			       (int)MIN(im->name.len, 80u), im->name.s);
+}
+
+/* Functions that nobody provides trap when they are called.  Also for the
+ * stores of further threads. */
+static int trap_unknown(void *arg, struct wasm_store *s, struct wasm_extern *imports,
+			struct err *e)
+{
+	const struct wasm_module *m = ((struct program *)arg)->module;
+
+	for (uint32_t i = 0; i < m->nimports; i++) {
+		const struct wasm_import *im = &m->imports[i];
+
+		if (im->kind != WASM_EXTERN_FUNC || imports[i].kind != WASM_EXTERN_FUNC ||
+		    imports[i].func)
+			continue;
+		imports[i].func = wasm_rt_func_new_host(s, m->funcs[im->index].type,
+							unknown_called, (void *)im, e);
+		if (!imports[i].func)
+			return -e->code;
+	}
+	return 0;
 }
 
 /* Programs with threads import the memory that these share. */
@@ -170,14 +208,18 @@ static int own_memories(struct program *p, struct err *e)
 static int link_imports(struct program *p, struct err *e)
 {
 	const struct wasm_import *missing = NULL;
-	struct wasi_threads t = { .module = p->module, .limits = p->o.limits };
+	struct wasi_threads t = { .module = p->module, .limits = p->o.limits, .arg = p };
 	int r;
 
 	p->imports = base_calloc(p->module->nimports + 1, sizeof(*p->imports));
 	if (!p->imports)
 		return err_set(e, ENOMEM, "out of memory");
+	if (p->o.trap_unknown)
+		t.fill = trap_unknown;
 	r = wasi_link(p->wasi, p->store, p->module, p->imports, &missing, e);
-	if (!r && missing)
+	if (!r && p->o.trap_unknown)
+		r = trap_unknown(p, p->store, p->imports, e);
+	else if (!r && missing)
 		r = unknown_import(p, missing, e);
 	if (!r)
 		r = own_memories(p, e);

@@ -108,6 +108,42 @@ check one_line_for_a_bad_time failed "--deadline 'soon'" --deadline soon "$tmp/l
 check one_line_for_a_bad_address failed "--listen 'x:1'" --listen x:1 "$tmp/hello.wasm"
 check seed_needs_deterministic failed '--seed needs --deterministic' --seed 1 "$tmp/hello.wasm"
 
+cat >"$tmp/threads.wat" <<'EOF'
+(module
+  (import "env" "memory" (memory 1 1 shared))
+  (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (func (export "wasi_thread_start") (param i32 i32)
+    (i32.atomic.store (i32.const 0) (local.get 1))
+    (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))
+  (func (export "_start")
+    (if (i32.lt_s (call $spawn (i32.const 42)) (i32.const 0)) (then (call $exit (i32.const 9))))
+    (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))
+    (call $exit (i32.atomic.load (i32.const 0)))))
+EOF
+cat >"$tmp/host.wat" <<'EOF'
+(module
+  (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "random") (result i64)
+    (drop (call $random (i32.const 0) (i32.const 8))) (i64.load (i32.const 0)))
+  (func (export "read") (result i32)
+    (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 8))
+    (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8))))
+EOF
+check a_program_with_threads status 42 '' "$tmp/threads.wat"
+check threads_can_be_refused failed 'starts threads' --threads 0 "$tmp/threads.wat"
+random() { run "$@" --invoke random "$tmp/host.wat"; }
+check two_deterministic_runs_are_the_same [ "$(random --deterministic)" = "$(random --deterministic)" ]
+check seeds_are_different [ "$(random --deterministic --seed 7)" != "$(random --deterministic)" ]
+check real_runs_are_different [ "$(random)" != "$(random)" ]
+blocked() { # at its deadline in a read
+	sleep 5 | timeout 4 "$DOPPEL" run --deadline 100ms --invoke read "$tmp/host.wat" 2>/dev/null
+	[ ${PIPESTATUS[1]} = 124 ]
+}
+check a_deadline_ends_a_read blocked
+
 events() {
 	run --json --name it --invoke swap "$tmp/lib.wat" 1 2 >"$tmp/out" || return 1
 	head -n 1 "$tmp/out" | grep -q '"event":"started","name":"it","kind":"process","pid":[0-9]' &&
