@@ -152,6 +152,14 @@ static int set_features(void *ctx, const struct cli_opt *o, const char *value, s
 	return 0;
 }
 
+static int set_unknown(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
+{
+	if (strcmp(value, "trap"))
+		return err_set(e, EINVAL, "--%s '%s': expected %s", o->name, value, o->arg);
+	((struct run *)ctx)->o.trap_unknown = true;
+	return 0;
+}
+
 static int set_listen(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
 	struct run *r = ctx;
@@ -199,6 +207,8 @@ const struct cli_opt program_opts[] = {
 	  0, 65536 },
 	{ "features", "legacy-exceptions", "accept what is not in WebAssembly 3.0", set_features,
 	  0, 0, 0 },
+	{ "unknown-imports", "trap", "imported functions that are not of WASI are no error\n"
+	  "before they are called", set_unknown, 0, 0, 0 },
 	{ "deterministic", NULL, "virtual time, seeded random numbers, canonical NaNs,\n"
 	  "no threads: two runs are the same", cli_opt_flag, AT(o.limits.deterministic), 0, 0 },
 	{ "seed", "N", "of the random numbers of a deterministic run", set_seed, AT(seed), 0,

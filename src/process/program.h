@@ -19,6 +19,7 @@ struct program_options {
 	struct wasm_store_limits limits;
 	unsigned features;              /* of wasm/module.h */
 	uint32_t threads;               /* most of them; 0: none */
+	bool trap_unknown;              /* imported functions of nobody trap when called */
 	const char *invoke;             /* an export to call instead of _start ... */
 	const char *const *args;        /* ... with these, */
 	uint32_t nargs;
