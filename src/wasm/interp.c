@@ -42,6 +42,7 @@ int wasm__interp_store_init(struct wasm_store *s, struct err *e)
 		base_free(in);
 		return err_set(e, ENOMEM, "no addresses for translated code");
 	}
+	in->fuse = wasm__fuse_create();         /* or without */
 	s->interp = in;
 	return 0;
 }
@@ -52,6 +53,7 @@ static void body_free(struct wasm_body *b)
 	base_free(b->nodes);
 	base_free(b->local_refs);
 	base_free(b->handlers);
+	base_free(b->loops);
 	base_free(b);
 }
 
@@ -65,6 +67,7 @@ void wasm__interp_store_fini(struct wasm_store *s)
 		body_free(in->bodies[i]);
 	base_free(in->bodies);
 	wasm__translator_destroy(in->tr);
+	base_free(in->fuse);
 	mem_area_unmap(in->code, in->code_cap * sizeof(struct wasm_op));
 	base_free(in);
 	s->interp = NULL;

@@ -188,9 +188,14 @@ struct wasm_body {
 	struct wasm_ref_node *nodes;
 	uint16_t *local_refs;   /* parameters and locals that are references */
 	struct wasm_handler *handlers;
-	/* Profile: polls that found the program here (each stands for
+	/* Profile, by loop and in all: polls that found the program here (each stands for
 	 * WASM_POLL_TURNS loop turns or calls). */
 	uint64_t samples;
+	uint32_t nloops;
+	struct wasm_loop {
+		uint32_t pos;           /* ascending */
+		uint64_t samples;
+	} *loops;
 };
 enum { WASM_POLL_TURNS = 128 };
 
@@ -202,6 +207,7 @@ struct wasm_interp {
 	uint32_t nbodies, cap_bodies;
 	struct wasm_run *run;           /* innermost wasm__interp_call */
 	struct wasm_translator *tr;     /* kept buffers */
+	struct wasm_fuse *fuse;         /* NULL: nothing is fused */
 };
 /* One turn from C into the code. */
 struct wasm_run {
@@ -275,6 +281,9 @@ void wasm__walk_begin(struct wasm_walk *w, struct wasm_store *s);
 bool wasm__walk_next(struct wasm_walk *w);
 /* Function and offset of the frame that the walk is at. */
 uint32_t wasm__frame_offset(const struct wasm_walk *w);
+/* interp_fuse.c: the handler of two operations in a row, or NULL. */
+struct wasm_fuse *wasm__fuse_create(void);
+wasm_op_fn *wasm__fuse_find(const struct wasm_fuse *f, wasm_op_fn *first, wasm_op_fn *second);
 /* unwind.c: find who catches store->exception; false: nobody in this turn.
  * Then *pc and *fp are where to go on. */
 bool wasm__unwind(struct wasm_store *s, const struct wasm_op **pc, uint64_t **fp);

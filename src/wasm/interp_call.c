@@ -317,13 +317,30 @@ HANDLER void wasm__op_trap_r(OP_ARGS)
 	(void)mem, (void)n, (void)sf, (void)df;
 }
 
+static void sample(struct wasm_body *b, uint32_t pos)
+{
+	uint32_t lo = 0, hi = b->nloops;
+
+	b->samples++;
+	while (lo < hi) {
+		const uint32_t mid = lo + (hi - lo) / 2;
+
+		if (b->loops[mid].pos < pos)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo < b->nloops && b->loops[lo].pos == pos)
+		b->loops[lo].samples++;
+}
+
 HANDLER void wasm__op_poll(OP_ARGS)
 {
 	struct wasm_body *b = wasm__body_at(st, pc);
 
 	n = WASM_POLL_TURNS;
 	if (b)
-		b->samples++;
+		sample(b, (uint32_t)(pc - b->code));
 	if (UNLIKELY(atomic_load_explicit(&st->interrupt, memory_order_relaxed))) {
 		atomic_store(&st->interrupt, false);
 		TRAP(WASM_TRAP_INTERRUPT);

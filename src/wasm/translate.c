@@ -149,7 +149,7 @@ static void reset(struct wasm_translator *t, struct wasm_instance *i)
 	t->inst = i;
 	t->m = i->module;
 	t->nops = t->sp = t->flushed = t->nctl = t->nlocals = 0;
-	t->nnodes = t->nsafepoints = t->nhandlers = 0;
+	t->nnodes = t->nsafepoints = t->nhandlers = t->nloops = 0;
 	t->max_slot = 0;
 	t->dead = false;
 	t->fuel = t->st->limits.has_fuel;
@@ -227,6 +227,23 @@ static uint16_t *local_refs(struct wasm_translator *t, uint32_t *n, bool *ok)
 	return out;
 }
 
+/* Two operations in a row that have a handler of their own; the second stays,
+ * for branches to it. */
+static void fuse(struct wasm_translator *t)
+{
+	const struct wasm_fuse *f = wasm__interp(t->st)->fuse;
+
+	for (uint32_t i = 0; f && i + 1 < t->nops; i++) {
+		wasm_op_fn *pair;
+
+		if (!t->starts[i] || !t->starts[i + 1])
+			continue;
+		pair = wasm__fuse_find(f, t->ops[i].fn, t->ops[i + 1].fn);
+		if (pair)
+			t->ops[i].fn = pair;
+	}
+}
+
 static struct wasm_body *finish(struct wasm_translator *t)
 {
 	struct wasm_body *b = base_zalloc(sizeof(*b));
@@ -243,6 +260,8 @@ static struct wasm_body *finish(struct wasm_translator *t)
 	b->nodes = copy(t->nodes, t->nnodes * sizeof(*t->nodes), &ok);
 	b->nhandlers = t->nhandlers;
 	b->handlers = copy(t->handlers, t->nhandlers * sizeof(*t->handlers), &ok);
+	b->nloops = t->nloops;
+	b->loops = copy(t->loops, t->nloops * sizeof(*t->loops), &ok);
 	b->local_refs = local_refs(t, &b->nlocal_refs, &ok);
 	t->ops[0].u32 = b->nslots;
 	b->code = ok ? wasm__code_alloc(t->st, t->nops) : NULL;
@@ -250,10 +269,12 @@ static struct wasm_body *finish(struct wasm_translator *t)
 		base_free(b->safepoints);
 		base_free(b->nodes);
 		base_free(b->handlers);
+		base_free(b->loops);
 		base_free(b->local_refs);
 		base_free(b);
 		return NULL;
 	}
+	fuse(t);
 	memcpy(b->code, t->ops, t->nops * sizeof(*t->ops));
 	return b;
 }
@@ -272,6 +293,14 @@ static void body(struct wasm_translator *t, struct wasm_code code)
 		tr_fail(t, WASM_TRAP_STACK);
 }
 
+static bool room(struct wasm_translator *t)
+{
+	return tr_grow((void **)&t->ops, &t->cap_ops, TR_ROOM, sizeof(*t->ops)) &&
+	       tr_grow((void **)&t->starts, &t->cap_starts, TR_ROOM, 1) &&
+	       tr_grow((void **)&t->stack, &t->cap_stack, TR_ROOM, sizeof(*t->stack)) &&
+	       tr_grow((void **)&t->ctl, &t->cap_ctl, TR_ROOM, sizeof(*t->ctl));
+}
+
 static struct wasm_translator *translator(struct wasm_store *s)
 {
 	struct wasm_interp *in = wasm__interp(s);
@@ -282,7 +311,7 @@ static struct wasm_translator *translator(struct wasm_store *s)
 			return NULL;
 		in->tr->st = s;
 	}
-	return in->tr;
+	return room(in->tr) ? in->tr : NULL;
 }
 
 void wasm__translator_destroy(struct wasm_translator *t)
@@ -298,6 +327,8 @@ void wasm__translator_destroy(struct wasm_translator *t)
 	base_free(t->nodes);
 	base_free(t->safepoints);
 	base_free(t->handlers);
+	base_free(t->loops);
+	base_free(t->starts);
 	base_free(t);
 }
 

@@ -24,6 +24,8 @@ enum { VT_FUNCREF = WASM_REF + 1 };
 /* Accumulators. */
 enum acc { ACC_INT, ACC_SINGLE, ACC_DOUBLE, ACCS, ACC_NONE = ACCS };
 #define NONE UINT32_MAX
+/* Every buffer has room for as many from the start. */
+enum { TR_ROOM = 64 };
 
 struct ent {
 	uint8_t kind, type;
@@ -72,6 +74,8 @@ struct wasm_translator {
 
 	struct wasm_op *ops;
 	uint32_t nops, cap_ops;
+	uint8_t *starts;        /* 1: an operation, 0: one of its further units */
+	uint32_t cap_starts;
 	uint32_t *offsets;      /* of operations, when asked for */
 	uint32_t cap_offsets;
 
@@ -101,6 +105,9 @@ struct wasm_translator {
 	uint32_t nsafepoints, cap_safepoints;
 	struct wasm_handler *handlers;
 	uint32_t nhandlers, cap_handlers;
+
+	struct wasm_loop *loops;
+	uint32_t nloops, cap_loops;
 
 	enum wasm_trap trap;            /* why not */
 };

@@ -134,6 +134,10 @@ static void begin_loop(struct wasm_translator *t, const struct wasm_insn *in)
 
 	c->pos = t->nops;
 	put_label(t);
+	if (tr_grow((void **)&t->loops, &t->cap_loops, t->nloops + 1, sizeof(*t->loops)))
+		t->loops[t->nloops++] = (struct wasm_loop){ c->pos, 0 };
+	else
+		tr_fail(t, WASM_TRAP_OUT_OF_MEMORY);
 }
 
 static void begin_if(struct wasm_translator *t, const struct wasm_insn *in)

@@ -415,7 +415,7 @@ static void struct_new(struct wasm_translator *t, uint32_t type)
 	op->u32 = id;
 	x = ((union wasm_op_ext *)(op + 1))->u32;
 	x[0] = d->nfields;
-	for (uint32_t i = 0; i < d->nfields; i++)
+	for (uint32_t i = 0; i < d->nfields && !t->trap; i++)
 		x[1 + i] = set_kind(t, &d->fields[i]) << 28 | d->offsets[i];
 	tr_safepoint(t, t->nops - 1 - units, 0);
 	tr_pop(t, d->nfields);

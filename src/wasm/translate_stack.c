@@ -38,13 +38,18 @@ struct wasm_op *tr_emit(struct wasm_translator *t, wasm_op_fn *fn, uint32_t n)
 {
 	struct wasm_op *op;
 
-	if (UNLIKELY(t->nops + n > t->cap_ops) &&
-	    !tr_grow((void **)&t->ops, &t->cap_ops, t->nops + n, sizeof(*t->ops))) {
+	if (UNLIKELY(t->nops + n > t->cap_ops || t->nops + n > t->cap_starts) &&
+	    (!tr_grow((void **)&t->ops, &t->cap_ops, t->nops + n, sizeof(*t->ops)) ||
+	     !tr_grow((void **)&t->starts, &t->cap_starts, t->nops + n, 1))) {
 		tr_fail(t, WASM_TRAP_OUT_OF_MEMORY);
-		t->nops = 0;    /* there is room for this one; nothing will run */
-		if (n > t->cap_ops)
-			n = t->cap_ops;
+		/* Nothing will run; there is room for a usual one (translate.c),
+		 * and who emits long ones looks at t->trap. */
+		t->nops = 0;
+		n = n < TR_ROOM ? n : TR_ROOM;
 	}
+	t->starts[t->nops] = 1;
+	if (n > 1)
+		memset(t->starts + t->nops + 1, 0, n - 1);
 	op = t->ops + t->nops;
 	memset(op, 0, n * sizeof(*op));
 	op->fn = fn;
