@@ -81,6 +81,29 @@ void script__command(struct script *s);
 int script__open(struct script *s, const char *text, size_t len, const char *name, struct err *e);
 void script__close(struct script *s);
 
+/* ---- script_module.c ---- */
+/* A module as the script gives it, up to validation. */
+struct source {
+	bool definition;
+	struct span id;
+	int code;               /* errno of translation or loading, 0: loaded */
+	struct err err;
+	struct script_module *m; /* loaded */
+};
+
+/* After "(module": to bytes, and loaded; taken with its ")". */
+void script__read_module(struct script *s, struct source *src, struct text_token word);
+/* Bytes (taken) to a module. */
+void script__load(struct script *s, struct source *src, uint8_t *bytes, size_t len, uint32_t pos);
+/* Link and instantiate: NULL with *trap or *e. */
+struct wasm_instance *script__instantiate(struct script *s, struct script_module *m,
+					  enum wasm_trap *trap, struct err *e);
+void script__instance_of(struct script *s, struct script_module *m, struct span id, uint32_t pos);
+void script__module_command(struct script *s, struct text_token word);
+void script__register_command(struct script *s, uint32_t pos);
+/* The instance named by the optional id, or the last one; NULL: none. */
+const struct script_instance *script__take_instance(struct script *s);
+
 /* ---- script_value.c ---- */
 /* An argument "(i32.const 1)" for a parameter of type `want`. */
 bool script__argument(struct script *s, struct wasm_type want, union wasm_val *v);

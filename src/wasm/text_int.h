@@ -209,9 +209,6 @@ struct text {
 void text__init(struct text *t, const char *s, size_t len, const char *name,
 		unsigned features, struct err *e);
 void text__fini(struct text *t);
-/* The whole text is UTF-8, or the error is set. */
-bool text__check_utf8(struct text *t);
-bool text__utf8(const uint8_t *p, size_t n);
 /* Go to `pos` and read the first token there. */
 void text__seek(struct text *t, uint32_t pos);
 void text__next(struct text *t);
@@ -231,9 +228,16 @@ bool text__take_word(struct text *t, unsigned word);
 bool text__expect(struct text *t, enum text_kind kind);
 /* From after an opening parenthesis to after its closing one. */
 void text__skip_list(struct text *t);
-/* Decode the current string (or quoted id) to w; false: not taken. */
-void text__decode(struct text *t, struct text_token k, struct ser_writer *w);
 bool text__word_eq(const struct text *t, const char *word);
+
+/* ---- text_string.c ---- */
+/* Pass over the string whose opening quote is at t->pos; NULL, or what is wrong. */
+const char *text__skip_string(struct text *t);
+/* The whole text is UTF-8, or the error is set. */
+bool text__check_utf8(struct text *t);
+bool text__utf8(const uint8_t *p, size_t n);
+/* Decode a string (or quoted id) to w, which is emptied first. */
+void text__decode(struct text *t, struct text_token k, struct ser_writer *w);
 
 /* ---- text_num.c: the current token as a number, taken ---- */
 bool text__is_nat(const struct text *t);
