@@ -29,6 +29,9 @@ int cli_features(int argc, char **argv);
 int cli_version(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
+/* A line on standard error, without what would steer a terminal: guests choose
+ * names. */
+void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "doppel: MESSAGE" on standard error; returns CLI_FAILED. */
 int cli_fail(const struct err *e);
 

@@ -2,6 +2,7 @@
 /* doppel COMMAND: finds the command in the table and runs it. */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,26 @@ const struct cli_command cli_commands[] = {
 	{ NULL, NULL, NULL },
 };
 
+void cli_say(const char *fmt, ...)
+{
+	char line[1024];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	n = strlen(line);
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	line[n] = '\n';
+	fwrite(line, 1, n + 1, stderr);
+}
+
 int cli_fail(const struct err *e)
 {
-	fprintf(stderr, "doppel: %s\n", e->code ? e->msg : "unknown failure");
+	cli_say("doppel: %s", e->code ? e->msg : "unknown failure");
 	return CLI_FAILED;
 }
 

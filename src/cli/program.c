@@ -380,15 +380,14 @@ static void *signal_thread(void *arg)
 static void print_end(const struct run *r, const struct program_end *end)
 {
 	if (end->kind == PROGRAM_STOPPED && r->late)
-		fprintf(stderr, "doppel: %s: deadline reached\n", r->o.path);
-	else if (end->kind == PROGRAM_TRAPPED)
-		fprintf(stderr, "doppel: %s: trap: %s\n", r->o.path, end->message);
+		cli_say("doppel: %s: deadline reached", r->o.path);
 	if (end->kind != PROGRAM_TRAPPED)
 		return;
+	cli_say("doppel: %s: trap: %s", r->o.path, end->message);
 	for (const char *p = end->backtrace; *p;) {
 		size_t n = strcspn(p, "\n");
 
-		fprintf(stderr, "    %.*s\n", (int)n, p);
+		cli_say("    %.*s", (int)n, p);
 		p += n + (p[n] == '\n');
 	}
 }

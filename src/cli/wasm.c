@@ -102,7 +102,7 @@ static int validate(const struct options *o, int n, char **files, struct err *e)
 			printf("%s: valid\n", files[i]);
 			unload(&l);
 		} else if (is_invalid(r)) {
-			fprintf(stderr, "doppel: %s\n", why.msg);
+			cli_say("doppel: %s", why.msg);
 			status = 1;
 		} else {
 			*e = why;
