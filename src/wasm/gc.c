@@ -104,7 +104,7 @@ static void lay_out_young(struct wasm_gc *g)
 	g->nursery_max = align_down(MIN((uint64_t)GC_YOUNG_MAX, MAX(g->limit / 16, (uint64_t)NURSERY_MIN)),
 				    4096);
 	g->nursery_min = MIN(g->nursery_max, 256u << 10);
-	g->nursery = g->nursery_max;
+	g->nursery = MIN(g->nursery_max, 512u << 10);
 	g->eden_end = g->eden + g->nursery;
 	g->start.bump = g->eden;
 	g->start.limit = g->store->limits.gc_stress ? g->eden : g->eden_end;

@@ -127,10 +127,13 @@ static uint64_t step_budget(const struct wasm_gc *g, uint64_t promoted)
  * double it when little does.  Comes before the step. */
 static void adapt(struct wasm_gc *g)
 {
-	if (g->cost > target(g) / 2)
+	/* Beyond half of the most only where roots cost more than survivors. */
+	uint32_t most = g->cost > 100000 ? g->nursery_max : g->nursery_max / 2;
+
+	if (g->cost > target(g) / 2 && g->moved > g->nursery / 4)
 		g->nursery = MAX(g->nursery / 2, g->nursery_min);
-	else if (g->cost < target(g) / 8)
-		g->nursery = MIN(g->nursery * 2, g->nursery_max);
+	else if (g->moved < g->nursery / 8)
+		g->nursery = MAX(g->nursery, MIN(g->nursery * 2, most));
 	g->eden_end = g->eden + g->nursery;
 	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
 }

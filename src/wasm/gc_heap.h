@@ -126,6 +126,7 @@ struct wasm_gc {
 	/* Young: eden's end is start.limit unless in stress. */
 	uint8_t *eden, *eden_end, *survivors[2];
 	uint8_t *to, *to_bump, *to_end;
+	uint8_t *scan_young;            /* survivors are scanned up to here */
 	unsigned from;                  /* survivors[] with objects */
 	uint32_t nursery;               /* bytes of eden in use: adapts */
 	uint32_t nursery_min, nursery_max;

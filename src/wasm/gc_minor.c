@@ -234,15 +234,17 @@ static bool scan_promoted(struct wasm_gc *g)
 	return true;
 }
 
-static void scan_all(struct wasm_gc *g, uint8_t *survivor)
+/* Scan copies until there are no more.  Called after each root, so that what
+ * an object refers to lies near it. */
+static void scan_copies(struct wasm_gc *g)
 {
 	for (;;) {
-		while (survivor < g->to_bump) {
-			struct wasm_obj *o = (struct wasm_obj *)survivor;
+		while (g->scan_young < g->to_bump) {
+			struct wasm_obj *o = (struct wasm_obj *)g->scan_young;
 			const struct wasm_gc_type *t = gc_type_of(g, o);
 
+			g->scan_young += gc_size(t, o);
 			gc_fields(g, o, t, young_slot, NULL);
-			survivor += gc_size(t, o);
 		}
 		if (!scan_promoted(g))
 			return;
@@ -256,7 +258,10 @@ static void root(void *arg, wasm_word *w)
 	struct wasm_gc *g = arg;
 
 	g->cost += 2;
-	young_slot(g, w, NULL);
+	if (!(*w & 1) && g->flags[gc_region_of(*w)] & GC_MOVING) {
+		*w = move(g, *w);
+		scan_copies(g);
+	}
 }
 
 void gc__visit_roots(struct wasm_gc *g, wasm_visit_fn *fn)
@@ -282,6 +287,7 @@ static void scan_card(struct wasm_gc *g, uint64_t card)
 		old_slot(g, (wasm_word *)from, &young);
 	if (young)
 		remember_card(g, card);
+	scan_copies(g);
 }
 
 static void fetch(const struct wasm_gc *g, uint32_t remembered)
@@ -319,6 +325,7 @@ static void scan_remembered(struct wasm_gc *g)
 			continue;
 		o->head &= ~GC_REMEMBERED;
 		scan_old(g, o, gc_type_of(g, o));
+		scan_copies(g);
 	}
 }
 
@@ -347,7 +354,7 @@ void gc__minor(struct wasm_gc *g)
 	memset(g->flags + gc_region_of(gc_word(g, from)), GC_MOVING, spaces);
 	memset(g->flags + gc_region_of(gc_word(g, to)), 0, spaces);
 	g->from = !g->from;
-	g->to = g->to_bump = to;
+	g->to = g->to_bump = g->scan_young = to;
 	g->to_end = to + GC_YOUNG_MAX;
 	g->scan_region = g->region;
 	g->scan_at = g->regions[g->region].top;
@@ -355,7 +362,7 @@ void gc__minor(struct wasm_gc *g)
 	scan_remembered(g);
 	for (uint32_t i = 0; i < g->nevacuating; i++)
 		scan_records(g, &g->regions[g->candidates[g->ncandidates + i]]);
-	scan_all(g, to);
+	scan_copies(g);
 
 	g->stats.allocated += eden_used - g->eden;
 	g->start.bump = g->eden;
