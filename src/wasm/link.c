@@ -57,7 +57,7 @@ bool wasm_instance_export(const struct wasm_instance *i, const char *name, size_
 	for (uint32_t k = 0; k < m->nexports; k++) {
 		const struct wasm_export *x = &m->exports[k];
 
-		if (x->name.len != len || memcmp(x->name.s, name, len))
+		if (x->name.len != len || (len && memcmp(x->name.s, name, len)))
 			continue;
 		out->kind = x->kind;
 		switch ((enum wasm_extern_kind)x->kind) {
