@@ -6,13 +6,14 @@
  * that costs memory only where it is touched; a store without objects costs
  * nothing.  Large objects go to the old space at once.
  */
-#include "wasm/gc_heap.h"
+#include "wasm/gc.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sys/mman.h>
 
 #include "base/alloc.h"
+#include "wasm/gc_heap.h"
 
 enum { NURSERY_MIN = 64 << 10, PAUSE = 1500000 };
 static const uint64_t HEAP_DEFAULT = 1ull << 30, HEAP_MAX = 8ull << 30, RANGE_MAX = 16ull << 30;

@@ -131,7 +131,7 @@ static void fragmentation(void)
 	for (int i = 0; i < 2000; i++)
 		wasm_gc_collect(&store, false);
 	wasm_gc_stats(&store, &st);
-	CHECK(before > 40u << 20);
+	CHECK(before > 36u << 20);
 	CHECK(st.live < 8u << 20);
 	CHECK(resident() < 24u << 20);
 	for (uint32_t i = 0; i < n; i += 10) {

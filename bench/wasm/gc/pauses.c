@@ -3,6 +3,8 @@
  * The collector's pauses and throughput with much alive, without an
  * interpreter:  pauses [live MiB] [seconds]
  *
+ *     cc -O2 -D_GNU_SOURCE -Isrc -o pauses bench/wasm/gc/pauses.c build/libdoppel.a -pthread -lm
+ *
  * A table of lists is filled up to the wanted size; then lists are replaced
  * at random, so that garbage appears all over the old space, and short-lived
  * objects are made in between.  Printed: one line for the growth, one for the
