@@ -22,7 +22,7 @@
 #include "process/deadline.h"
 #include "process/program.h"
 
-enum { DIRS_MAX = 64, ENV_MAX = 1024, SOCKETS_MAX = 16, THREADS = 1024 };
+enum { DIRS_MAX = 64, ENV_MAX = 1024, SOCKETS_MAX = 16, LIBS_MAX = 16, THREADS = 1024 };
 enum {
 	STATUS_DEADLINE = 124,          /* as timeout(1) */
 	STATUS_TRAP = 128 + SIGABRT,    /* as a native program that is broken */
@@ -33,6 +33,7 @@ struct run {
 	struct wasi_preopen dirs[DIRS_MAX];
 	const char *env[ENV_MAX + 1];
 	int sockets[SOCKETS_MAX];
+	struct program_library libs[LIBS_MAX];
 	uint64_t fuel, stack, threads, seed, deadline;
 	bool fuel_given, seed_given, threads_given, inherit_env, json, no_sandbox;
 	const char *name;
@@ -152,6 +153,21 @@ static int set_features(void *ctx, const struct cli_opt *o, const char *value, s
 	return 0;
 }
 
+/* NAME=FILE, in place. */
+static int set_preload(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
+{
+	struct run *r = ctx;
+	char *file = strchr(value, '=');
+
+	if (!file || file == value || !file[1])
+		return err_set(e, EINVAL, "--%s '%s': expected %s", o->name, value, o->arg);
+	if (r->o.nlibs == LIBS_MAX)
+		return err_set(e, E2BIG, "--%s: at most %d modules", o->name, LIBS_MAX);
+	*file++ = 0;
+	r->libs[r->o.nlibs++] = (struct program_library){ value, file };
+	return 0;
+}
+
 static int set_unknown(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
 	if (strcmp(value, "trap"))
@@ -207,6 +223,8 @@ const struct cli_opt program_opts[] = {
 	  0, 65536 },
 	{ "features", "legacy-exceptions", "accept what is not in WebAssembly 3.0", set_features,
 	  0, 0, 0 },
+	{ "preload", "NAME=FILE", "a module that those after it import from as NAME;\n"
+	  "may be given again", set_preload, 0, 0, 0 },
 	{ "unknown-imports", "trap", "imported functions that are not of WASI are no error\n"
 	  "before they are called", set_unknown, 0, 0, 0 },
 	{ "deterministic", NULL, "virtual time, seeded random numbers, canonical NaNs,\n"
@@ -257,6 +275,7 @@ static int check(struct run *r, struct err *e)
 	o->limits.stack = (uint32_t)r->stack;
 	o->threads = o->limits.deterministic ? 0 : (uint32_t)r->threads;
 	o->features |= WASM_FEATURE_THREADS;
+	o->libs = r->libs;
 	o->wasi.preopens = r->dirs;
 	o->wasi.env = r->env;
 	o->wasi.sockets = r->sockets;

@@ -6,7 +6,7 @@
  * the module imports; then, in program_run(), instantiation, which is the
  * guest's first chance to run, _initialize, and _start or what was asked for.
  */
-#include "process/program.h"
+#include "process/program_int.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,26 +21,6 @@
 #include "vm/snapshot.h"
 #include "wasm/dwarf.h"
 #include "wasm/text.h"
-
-/* Larger modules are validated function by function, when they are called. */
-enum { LAZY_BYTES = 256 << 10 };
-
-struct program {
-	struct program_options o;
-	struct program_bytes bytes;
-	struct wasm_type_store *types;
-	struct wasm_module *module;
-	struct wasm_store *store;
-	struct wasi *wasi;
-	struct wasm_extern *imports;
-	struct wasm_instance *instance;
-	struct wasm_rt_func *invoked;
-	union wasm_val *args;
-	uint8_t *state;                 /* read at the start, while files can be */
-	size_t state_len;
-	char *results, *backtrace;
-	_Atomic bool stopped;
-};
 
 /* ---- the file --------------------------------------------------------------------- */
 
@@ -122,118 +102,12 @@ void program_bytes_free(struct program_bytes *b)
 	*b = (struct program_bytes){ 0 };
 }
 
-/* ---- what the module imports ----------------------------------------------------------- */
-
-static bool name_is(struct wasm_name n, const char *s)
-{
-	return n.len == strlen(s) && !memcmp(n.s, s, n.len);
-}
-
-static bool wants_threads(const struct wasm_module *m)
-{
-	for (uint32_t i = 0; i < m->nimports; i++)
-		if (name_is(m->imports[i].module, "wasi") &&
-		    name_is(m->imports[i].name, "thread-spawn"))
-			return true;
-	return false;
-}
-
-static int unknown_import(const struct program *p, const struct wasm_import *im, struct err *e)
-{
-	static const char *const kinds[] = { "function", "table", "memory", "global", "tag" };
-
-	if (!p->o.threads && name_is(im->module, "wasi") && name_is(im->name, "thread-spawn"))
-		return err_set(e, EINVAL, "%s: starts threads, which it may not (--threads 0, "
-			       "--deterministic)", p->o.path);
-	return err_set(e, EINVAL, "%s: imports the %s \"%.*s\" \"%.*s\", which is not of WASI "
-		       "preview 1%s", p->o.path, kinds[im->kind],
-		       (int)MIN(im->module.len, 80u), im->module.s,
-		       (int)MIN(im->name.len, 80u), im->name.s,
-		       im->kind == WASM_EXTERN_FUNC && !p->o.trap_unknown
-			       ? " (--unknown-imports trap runs it until it calls such a one)" : "");
-}
-
-static enum wasm_trap unknown_called(void *ctx, struct wasm_store *s,
-				     const union wasm_val *args, union wasm_val *results)
-{
-	const struct wasm_import *im = ctx;
-
-	(void)args, (void)results;
-	return wasm_store_trap(s, "called the import \"%.*s\" \"%.*s\", which nobody provides",
-			       (int)MIN(im->module.len, 80u), im->module.s,
-			       (int)MIN(im->name.len, 80u), im->name.s);
-}
-
-/* Functions that nobody provides trap when they are called.  Also for the
- * stores of further threads. */
-static int trap_unknown(void *arg, struct wasm_store *s, struct wasm_extern *imports,
-			struct err *e)
-{
-	const struct wasm_module *m = ((struct program *)arg)->module;
-
-	for (uint32_t i = 0; i < m->nimports; i++) {
-		const struct wasm_import *im = &m->imports[i];
-
-		if (im->kind != WASM_EXTERN_FUNC || imports[i].kind != WASM_EXTERN_FUNC ||
-		    imports[i].func)
-			continue;
-		imports[i].func = wasm_rt_func_new_host(s, m->funcs[im->index].type,
-							unknown_called, (void *)im, e);
-		if (!imports[i].func)
-			return -e->code;
-	}
-	return 0;
-}
-
-/* Programs with threads import the memory that these share. */
-static int own_memories(struct program *p, struct err *e)
-{
-	const struct wasm_module *m = p->module;
-
-	for (uint32_t i = 0; i < m->nimports; i++) {
-		const struct wasm_import *im = &m->imports[i];
-
-		if (im->kind == WASM_EXTERN_FUNC && p->imports[i].func)
-			continue;
-		if (im->kind != WASM_EXTERN_MEMORY || !m->memories[im->index].limits.shared)
-			return unknown_import(p, im, e);
-		p->imports[i].kind = WASM_EXTERN_MEMORY;
-		p->imports[i].memory = wasm_rt_memory_new(p->store, &m->memories[im->index], e);
-		if (!p->imports[i].memory)
-			return err_wrap(e, "%s", p->o.path);
-	}
-	return 0;
-}
-
-static int link_imports(struct program *p, struct err *e)
-{
-	const struct wasm_import *missing = NULL;
-	struct wasi_threads t = { .module = p->module, .limits = p->o.limits, .arg = p };
-	int r;
-
-	p->imports = base_calloc(p->module->nimports + 1, sizeof(*p->imports));
-	if (!p->imports)
-		return err_set(e, ENOMEM, "out of memory");
-	if (p->o.trap_unknown)
-		t.fill = trap_unknown;
-	r = wasi_link(p->wasi, p->store, p->module, p->imports, &missing, e);
-	if (!r && p->o.trap_unknown)
-		r = trap_unknown(p, p->store, p->imports, e);
-	else if (!r && missing)
-		r = unknown_import(p, missing, e);
-	if (!r)
-		r = own_memories(p, e);
-	if (!r && p->o.threads && wants_threads(p->module))
-		r = wasi_threads_enable(p->wasi, p->store, &t, e);
-	return r;
-}
-
 /* ---- what is called ---------------------------------------------------------------------- */
 
 static const struct wasm_export *find_export(const struct wasm_module *m, const char *name)
 {
 	for (uint32_t i = 0; i < m->nexports; i++)
-		if (m->exports[i].kind == WASM_EXTERN_FUNC && name_is(m->exports[i].name, name))
+		if (m->exports[i].kind == WASM_EXTERN_FUNC && program__name_is(m->exports[i].name, name))
 			return &m->exports[i];
 	return NULL;
 }
@@ -246,22 +120,22 @@ static const struct wasm_deftype *export_type(const struct wasm_module *m,
 
 static const struct wasm_deftype *invoked_type(const struct program *p)
 {
-	return export_type(p->module, find_export(p->module, p->o.invoke));
+	return export_type(p->main.module, find_export(p->main.module, p->o.invoke));
 }
 
 /* A program that cannot be run is told so before it is confined and begins. */
 static int check_entry(struct program *p, struct err *e)
 {
 	const char *name = p->o.invoke ? p->o.invoke : "_start";
-	const struct wasm_export *x = find_export(p->module, name);
+	const struct wasm_export *x = find_export(p->main.module, name);
 	const struct wasm_deftype *d;
 
-	if (!x && !p->o.invoke && find_export(p->module, "_initialize"))
+	if (!x && !p->o.invoke && find_export(p->main.module, "_initialize"))
 		return 0;
 	if (!x)
 		return err_set(e, EINVAL, "%s: exports no function \"%s\"%s", p->o.path, name,
 			       p->o.invoke ? "" : " (--invoke NAME calls another)");
-	d = export_type(p->module, x);
+	d = export_type(p->main.module, x);
 	if (!p->o.invoke && (d->nparams || d->nresults))
 		return err_set(e, EINVAL, "%s: \"_start\" is not a function without parameters "
 			       "and results", p->o.path);
@@ -279,20 +153,25 @@ static int check_entry(struct program *p, struct err *e)
 	return 0;
 }
 
-static int open_module(struct program *p, struct err *e)
+static int open_modules(struct program *p, struct err *e)
 {
-	unsigned features = p->o.features;
-	int r = program_bytes_read(p->o.path, features, &p->bytes, e);
+	int r = 0;
 
-	if (r)
-		return r;
-	if (p->bytes.len > LAZY_BYTES)
-		features |= WASM_LAZY_BODIES;
 	p->types = wasm_type_store_create(e);
 	if (!p->types)
 		return -e->code;
-	p->module = wasm_module_load(p->types, p->bytes.data, p->bytes.len, features, p->o.path, e);
-	return p->module ? check_entry(p, e) : -e->code;
+	p->libs = base_calloc(p->o.nlibs + 1, sizeof(*p->libs));
+	if (!p->libs)
+		return err_set(e, ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < p->o.nlibs && !r; i++) {
+		p->libs[i].name = p->o.libs[i].name;
+		p->libs[i].path = p->o.libs[i].path;
+		r = program__open(p, &p->libs[i], e);
+	}
+	p->main.path = p->o.path;
+	if (!r)
+		r = program__open(p, &p->main, e);
+	return r ? r : check_entry(p, e);
 }
 
 struct program *program_create(const struct program_options *o, struct err *e)
@@ -305,7 +184,7 @@ struct program *program_create(const struct program_options *o, struct err *e)
 		return NULL;
 	}
 	p->o = *o;
-	r = open_module(p, e);
+	r = open_modules(p, e);
 	if (!r && !(p->store = wasm_store_create(p->types, &p->o.limits, e)))
 		r = -e->code;
 	if (!r && p->o.load)
@@ -314,13 +193,24 @@ struct program *program_create(const struct program_options *o, struct err *e)
 	if (!r && !(p->wasi = wasi_create(&p->o.wasi, e)))
 		r = -e->code;
 	if (!r)
-		r = link_imports(p, e);
+		r = program__link(p, e);
 	if (r)
 		program_destroy(base_steal(&p));
 	return p;
 }
 
 /* ---- saved state -------------------------------------------------------------------------- */
+
+static void save_identity(struct ser_writer *w, const struct program_bytes *b)
+{
+	ser_u64(w, b->len);
+	ser_u64(w, snapshot_digest(b->data, b->len));
+}
+
+static bool is_identity(struct ser_reader *r, const struct program_bytes *b)
+{
+	return ser_get_u64(r) == b->len && ser_get_u64(r) == snapshot_digest(b->data, b->len);
+}
 
 static int save_state(struct program *p, struct err *e)
 {
@@ -329,8 +219,9 @@ static int save_state(struct program *p, struct err *e)
 
 	ser_writer_init(&w);
 	ser_begin(&w, "program", 1);
-	ser_u64(&w, p->bytes.len);
-	ser_u64(&w, snapshot_digest(p->bytes.data, p->bytes.len));
+	save_identity(&w, &p->main.bytes);
+	for (uint32_t i = 0; i < p->o.nlibs; i++)
+		save_identity(&w, &p->libs[i].bytes);
 	ser_end(&w);
 	r = wasm_store_save(p->store, &w, e);
 	if (!r) {
@@ -345,10 +236,11 @@ static int save_state(struct program *p, struct err *e)
 
 static int load_sections(struct program *p, struct ser_reader *r, struct err *e)
 {
-	bool same = ser_open(r, "program", 1, 1) && ser_get_u64(r) == p->bytes.len &&
-		    ser_get_u64(r) == snapshot_digest(p->bytes.data, p->bytes.len);
+	bool same = ser_open(r, "program", 1, 1) && is_identity(r, &p->main.bytes);
 	int ret;
 
+	for (uint32_t i = 0; i < p->o.nlibs && same; i++)
+		same = is_identity(r, &p->libs[i].bytes);
 	if (!r->err.code && !same)
 		return err_set(e, EINVAL, "the state of another module than %s", p->o.path);
 	ser_close(r);
@@ -375,16 +267,6 @@ static int load_state(struct program *p, struct err *e)
 
 /* ---- running ------------------------------------------------------------------------------- */
 
-static enum wasm_trap call(struct program *p, const char *name)
-{
-	struct wasm_extern x;
-
-	if (!wasm_instance_export(p->instance, name, strlen(name), &x) ||
-	    x.kind != WASM_EXTERN_FUNC)
-		return WASM_OK;
-	return wasm_call(p->store, x.func, NULL, NULL);
-}
-
 static enum wasm_trap invoke(struct program *p)
 {
 	const struct wasm_deftype *d = invoked_type(p);
@@ -393,7 +275,7 @@ static enum wasm_trap invoke(struct program *p)
 	enum wasm_trap t;
 	char *all = NULL;
 
-	wasm_instance_export(p->instance, p->o.invoke, strlen(p->o.invoke), &x);
+	wasm_instance_export(p->main.instance, p->o.invoke, strlen(p->o.invoke), &x);
 	t = wasm_call(p->store, x.func, p->args, results);
 	for (uint32_t i = 0; !t && i < d->nresults; i++) {
 		char text[64], *more;
@@ -413,23 +295,11 @@ static enum wasm_trap enter(struct program *p)
 {
 	enum wasm_trap t = WASM_OK;
 
-	if (!p->o.invoke && find_export(p->module, "_start"))
-		return call(p, "_start");
+	if (!p->o.invoke && find_export(p->main.module, "_start"))
+		return program__call(p, &p->main, "_start");
 	if (!p->o.load)
-		t = call(p, "_initialize");
+		t = program__call(p, &p->main, "_initialize");
 	return t || !p->o.invoke ? t : invoke(p);
-}
-
-static int instantiate(struct program *p, enum wasm_trap *trap, struct err *e)
-{
-	struct err why = { 0 };
-
-	if (p->o.load)
-		wasm_store_restoring(p->store);
-	p->instance = wasm_instantiate(p->store, p->module, p->imports, trap, &why);
-	if (p->instance)
-		return p->o.load ? load_state(p, e) : 0;
-	return *trap ? 0 : err_set(e, why.code ? why.code : EINVAL, "%s: %s", p->o.path, why.msg);
 }
 
 static void describe(struct program *p, struct program_end *end, enum wasm_trap t,
@@ -441,7 +311,9 @@ static void describe(struct program *p, struct program_end *end, enum wasm_trap 
 					      : wasm_rt_trap_message(t);
 	if (!backtrace)
 		backtrace = wasm_store_backtrace(p->store);
-	p->backtrace = wasm_dwarf_annotate(p->module, backtrace);
+	/* A line of it does not say of which module it is. */
+	if (!p->o.nlibs)
+		p->backtrace = wasm_dwarf_annotate(p->main.module, backtrace);
 	end->message = message;
 	end->backtrace = p->backtrace ? p->backtrace : backtrace;
 }
@@ -453,7 +325,9 @@ int program_run(struct program *p, struct program_end *end, struct err *e)
 	int r;
 
 	*end = (struct program_end){ .kind = PROGRAM_FAILED, .message = "", .backtrace = "" };
-	r = instantiate(p, &t, e);
+	r = program__instantiate(p, &t, e);
+	if (!r && !t && p->o.load)
+		r = load_state(p, e);
 	if (r)
 		return r;
 	if (!t)
@@ -490,7 +364,7 @@ uint64_t program_fuel_left(const struct program *p)
 
 const struct wasm_module *program_module(const struct program *p)
 {
-	return p->module;
+	return p->main.module;
 }
 
 void program_destroy(struct program *p)
@@ -499,12 +373,12 @@ void program_destroy(struct program *p)
 		return;
 	wasi_destroy(p->wasi);
 	wasm_store_destroy(p->store);
-	if (p->module)
-		wasm_module_destroy(p->module);
+	program__close(&p->main);
+	for (uint32_t i = 0; i < p->o.nlibs && p->libs; i++)
+		program__close(&p->libs[i]);
+	base_free(p->libs);
 	if (p->types)
 		wasm_type_store_destroy(p->types);
-	program_bytes_free(&p->bytes);
-	base_free(p->imports);
 	base_free(p->args);
 	base_free(p->state);
 	base_free(p->results);

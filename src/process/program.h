@@ -13,8 +13,15 @@
 #include "process/wasi.h"
 #include "wasm/instance.h"
 
+/* A module that others import from, under this name. */
+struct program_library {
+	const char *name, *path;
+};
+
 struct program_options {
 	const char *path;               /* .wasm or .wat, told by the contents */
+	uint32_t nlibs;                 /* each sees those before it, the program all */
+	const struct program_library *libs;
 	struct wasi_options wasi;       /* argv[0] included */
 	struct wasm_store_limits limits;
 	unsigned features;              /* of wasm/module.h */
