@@ -309,7 +309,11 @@ static void modules_are_serialized_and_shared(void)
 	wasm_module_delete(n);
 	for (size_t k = 0; k < bytes.size; k++) {
 		bytes.data[k] ^= 1;
-		CHECK(!wasm_module_deserialize(store, &bytes) || (k >= 12 && k < 16));
+		n = wasm_module_deserialize(store, &bytes);
+		/* What a module may use is the engine's to say. */
+		CHECK(!n || (k >= 12 && k < 16));
+		if (n)
+			wasm_module_delete(n);
 		bytes.data[k] ^= 1;
 	}
 	for (size_t k = 0; k < bytes.size; k++)
