@@ -57,7 +57,7 @@ int wasi__type(struct wasm_type_store *t, const struct wasi_row *row, uint32_t *
 /* What is missing says more than that something is. */
 static int missing_right(const struct wasi_file *f, uint64_t need)
 {
-	uint64_t lost = need & ~f->base;
+	uint64_t lost = need & ~wasi__base(f);
 
 	if (f->kind == WASI_DIR && lost & WASI_RIGHTS_FILE & ~(uint64_t)WASI_RIGHTS_DIR)
 		return WASI_EISDIR;
@@ -78,8 +78,7 @@ static int take_file(struct wasi_call *c, char letter, uint32_t fd, uint64_t nee
 		return WASI_ENOTDIR;
 	if (letter == 'k' && !f->socket)
 		return WASI_ENOTSOCK;
-	/* Rights only ever go away, so one look is enough. */
-	if (need & ~__atomic_load_n(&f->base, __ATOMIC_RELAXED))
+	if (need & ~wasi__base(f))
 		return missing_right(f, need);
 	return 0;
 }

@@ -201,7 +201,7 @@ int wasi__fd_fdstat_set_rights(struct wasi_call *c)
 		r = WASI_ENOTCAPABLE;
 	} else {
 		__atomic_store_n(&f->base, base, __ATOMIC_RELAXED);
-		f->inheriting = inheriting;
+		__atomic_store_n(&f->inheriting, inheriting, __ATOMIC_RELAXED);
 	}
 	lock_drop(&c->w->lock);
 	return r;
@@ -240,7 +240,7 @@ int wasi__fd_fdstat_set_flags(struct wasi_call *c)
 
 	if (flags & ~(uint32_t)WASI_FDFLAGS)
 		return WASI_EINVAL;
-	if (f->kind == WASI_FILE && need & ~f->base)
+	if (f->kind == WASI_FILE && need & ~wasi__base(f))
 		return WASI_ENOTCAPABLE;
 	lock_take(&f->lock);
 	if (f->kind == WASI_FILE)

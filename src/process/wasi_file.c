@@ -185,7 +185,7 @@ static int seek_right(const struct wasi_file *f, bool tell)
 {
 	uint64_t need = WASI_FD_SEEK | (tell ? WASI_FD_TELL : 0);
 
-	if (f->base & need)
+	if (wasi__base(f) & need)
 		return 0;
 	return f->kind == WASI_DIR ? WASI_EISDIR :
 	       f->kind >= WASI_STREAM && !f->seekable ? WASI_ESPIPE : WASI_ENOTCAPABLE;

@@ -62,6 +62,16 @@ struct wasi_file {
 	struct chan *chan;
 };
 
+/* Rights only ever go away, so one look at them without the lock is enough. */
+static inline uint64_t wasi__base(const struct wasi_file *f)
+{
+	return __atomic_load_n(&f->base, __ATOMIC_RELAXED);
+}
+static inline uint64_t wasi__inheriting(const struct wasi_file *f)
+{
+	return __atomic_load_n(&f->inheriting, __ATOMIC_RELAXED);
+}
+
 struct wasi_row;
 struct wasi_bind {              /* context of a host function */
 	struct wasi *w;

@@ -33,7 +33,7 @@ static int check_want(const struct wasi_file *dir, const struct want *o)
 		inherit |= WASI_FD_DATASYNC;
 	if (o->fdflags & (WASI_SYNC | WASI_RSYNC))
 		inherit |= WASI_FD_SYNC;
-	return need & ~dir->base || inherit & ~dir->inheriting ? WASI_ENOTCAPABLE : 0;
+	return need & ~wasi__base(dir) || inherit & ~wasi__inheriting(dir) ? WASI_ENOTCAPABLE : 0;
 }
 
 static unsigned host_flags(const struct want *o)

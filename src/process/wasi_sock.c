@@ -29,7 +29,7 @@ int wasi__sock_accept(struct wasi_call *c)
 		    (errno != EAGAIN || f->flags & WASI_NONBLOCK))
 			return -errno;
 	}
-	r = wasi__stream_new(s, true, f->inheriting, &n);
+	r = wasi__stream_new(s, true, wasi__inheriting(f), &n);
 	if (r) {
 		close(s);
 		return r;
