@@ -321,6 +321,48 @@ static void a_server(void)
 	close(c), close(l);
 }
 
+/* ---- channels ------------------------------------------------------------------- */
+
+static void *feed_soon(void *arg)
+{
+	usleep(30000);
+	chan_mem_feed(arg, "fed", 3);
+	return NULL;
+}
+
+static void channels_as_streams(void)
+{
+	struct wasi_options o = { .has_stdio = true, .stdio = { -1, -1, -1 } };
+	struct rig r = { 0 };
+	const char *out;
+	char s[8192];
+	pthread_t t;
+	size_t n;
+
+	o.chan[0] = chan_mem_create(NULL, 100, &r.e);
+	o.chan[1] = chan_mem_create(NULL, 100, &r.e);
+	CHECK(o.chan[0] && o.chan[1]);
+	rig_make_dir(&r);
+	rig_start(&r, &o, NULL);
+	CHECK_EQ(rig_write(&r, 1, "to the channel"), 0);
+	out = chan_mem_output(o.chan[1], &n);
+	CHECK_EQ(n, 14);
+	CHECK(!memcmp(out, "to the channel", n));
+	CHECK_EQ(rig_call(&r, "fd_fdstat_set_flags", 0, WASI_NONBLOCK), 0);
+	CHECK_EQ(rig_read(&r, 0, s), WASI_EAGAIN);
+	CHECK_EQ(rig_call(&r, "fd_fdstat_set_flags", 0, 0), 0);
+	CHECK(!pthread_create(&t, NULL, feed_soon, o.chan[0]));
+	CHECK_EQ(rig_read(&r, 0, s), 0);
+	CHECK_STR(s, "fed");
+	pthread_join(t, NULL);
+	CHECK_EQ(rig_write(&r, 2, "x"), WASI_EBADF);
+	CHECK_EQ(rig_call(&r, "fd_filestat_get", 0, RIG_BUF), 0);
+	CHECK_EQ(r.mem[RIG_BUF + 16], WASI_TYPE_CHAR);
+	rig_fini(&r);
+	chan_destroy(o.chan[0]);
+	chan_destroy(o.chan[1]);
+}
+
 /* ---- being stopped ------------------------------------------------------------------ */
 
 static void *stop_soon(void *arg)
@@ -363,4 +405,5 @@ TEST_MAIN({ "pipes_carry_data", pipes_carry_data },
 	  { "arguments_and_environment", arguments_and_environment },
 	  { "exits_and_signals", exits_and_signals },
 	  { "a_server", a_server },
+	  { "channels_as_streams", channels_as_streams },
 	  { "blocked_calls_are_stopped", blocked_calls_are_stopped })
