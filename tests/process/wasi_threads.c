@@ -143,8 +143,10 @@ static void exit_of_a_thread_ends_all(void)
 
 	begin(&p, 8);
 	CHECK_EQ(call(&p, "start", 4, 3, &n), 0);
-	CHECK_EQ(call(&p, "start", 1, 1, &n), 0);
-	t = call(&p, "join", 100, 0, &n);
+	/* It may be so quick that the call that made it is ended, too. */
+	t = call(&p, "start", 1, 1, &n);
+	if (!t)
+		t = call(&p, "join", 100, 0, &n);
 	CHECK_EQ(t, WASM_TRAP_INTERRUPT);
 	CHECK_EQ(end(&p, t, &status, message), WASM_TRAP_EXIT);
 	CHECK_EQ(status, 42);
@@ -159,8 +161,9 @@ static void trap_of_a_thread_ends_a_sleep(void)
 	int32_t n;
 
 	begin(&p, 8);
-	CHECK_EQ(call(&p, "start", 1, 2, &n), 0);
-	t = call(&p, "sleep", 0, 0, &n);
+	t = call(&p, "start", 1, 2, &n);
+	if (!t)
+		t = call(&p, "sleep", 0, 0, &n);
 	CHECK_EQ(t, WASM_TRAP_INTERRUPT);
 	CHECK_EQ(end(&p, t, &status, message), WASM_TRAP_UNREACHABLE);
 	CHECK_STR(message, "unreachable");
