@@ -6,7 +6,7 @@
  * the module imports; then, in program_run(), instantiation, which is the
  * guest's first chance to run, _initialize, and _start or what was asked for.
  */
-#include "process/program_int.h"
+#include "process/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "process/program_int.h"
 #include "vm/snapshot.h"
 #include "wasm/dwarf.h"
 #include "wasm/text.h"
