@@ -132,9 +132,11 @@ static uint64_t sweep_large(struct wasm_gc *g, uint32_t r)
 		g->sweep += n - 1;      /* the rest of the run is free as well */
 		return 50 + 4ull * n;
 	}
-	if (!g->ncandidates || t->kind != GC_KIND_ARRAY) {
+	if (!g->ncandidates)
+		return 50;
+	if (t->kind != GC_KIND_ARRAY) {
 		gc_fields(g, o, t, sweep_slot, &r);
-		return 50 + t->nrefs;
+		return 50 + 3 * t->nrefs;
 	}
 	if (!t->refs)
 		return 50;
@@ -166,18 +168,15 @@ static uint64_t sweep_region(struct wasm_gc *g, uint32_t r)
 
 bool gc__sweep_step(struct wasm_gc *g, uint64_t budget)
 {
-	uint64_t spent = 0;
+	uint64_t end = g->cost + MIN(budget, UINT64_MAX / 2);
 
 	while (g->sweep < g->top) {
-		if (spent >= budget) {
-			g->cost += spent;
+		if (g->cost >= end)
 			return false;
-		}
-		spent += sweep_region(g, g->sweep);
+		g->cost += sweep_region(g, g->sweep);   /* beside what it records */
 		if (!g->sweep_at)
 			g->sweep++;
 	}
-	g->cost += spent;
 	return true;
 }
 

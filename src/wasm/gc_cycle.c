@@ -104,7 +104,7 @@ static void measure(struct wasm_gc *g, uint64_t ns)
 	/* Short ones say little, and long ones may have waited for a processor. */
 	if (g->store->limits.deterministic || g->cost < 100000)
 		return;
-	now = MAX(MIN(now, 4ull * GC_SLOW_ONE), (uint64_t)GC_SLOW_ONE / 2);
+	now = MAX(MIN(now, 6ull * GC_SLOW_ONE), (uint64_t)GC_SLOW_ONE / 2);
 	g->slow = (g->slow * 7 + now + 4) / 8;
 }
 
@@ -113,13 +113,14 @@ static void measure(struct wasm_gc *g, uint64_t ns)
  * each) and swept. */
 static uint64_t step_budget(const struct wasm_gc *g, uint64_t promoted)
 {
-	uint64_t pause = target(g), most = pause * 7 / 4, pace;
+	uint64_t pause = target(g), most = pause * 5 / 4, pace;
 	uint64_t left = g->cost < pause ? pause - g->cost : 0;
 
 	pace = MIN(promoted * 4, g->cost < most ? most - g->cost : 0);
 
-	if (g->old_bytes > g->limit)
-		pace = most;
+	/* Late: better a longer pause than a heap that is full before the end. */
+	if (g->old_bytes > g->limit || g->old_bytes > g->threshold + g->threshold / 2)
+		pace = MAX(pace, pause * 2);
 	return MAX(MAX(left, pace), pause / 4);
 }
 

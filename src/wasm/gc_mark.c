@@ -10,7 +10,7 @@
 #include "wasm/gc_heap.h"
 
 enum { QUEUE = 16, PIECE = 4096 };
-enum { COST_OBJECT = 25, COST_WORD = 2 };       /* about ns */
+enum { COST_OBJECT = 30, COST_WORD = 2 };       /* about ns */
 
 static void rescan(struct wasm_gc *g, uint32_t r)
 {
@@ -136,7 +136,7 @@ static uint64_t scan_piece(struct wasm_gc *g)
 		region->listed = false;
 		g->scan_list = region->next_scan;
 	}
-	return PIECE * COST_WORD;
+	return PIECE * 2 * COST_WORD;   /* its pages may be new */
 }
 
 static uint64_t scan_region(struct wasm_gc *g)
@@ -214,7 +214,9 @@ bool gc__mark_step(struct wasm_gc *g, uint64_t budget)
 			return true;
 		g->cost += spent;
 		spent = g->cost - before;
-		budget = spent < budget ? budget - spent : 1;
+		if (spent >= budget)
+			return false;
+		budget -= spent;
 	}
 }
 

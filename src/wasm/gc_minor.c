@@ -83,6 +83,7 @@ void gc__record(struct wasm_gc *g, wasm_word *slot, uint32_t r)
 {
 	struct gc_region *c = &g->regions[r];
 
+	g->cost += 60;
 	if (c->nslots == c->cap) {
 		uint32_t cap = c->cap ? c->cap * 2 : 32;
 		wasm_word *more = NULL;
