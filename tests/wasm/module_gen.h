@@ -914,10 +914,12 @@ static void gen_write(struct gen *g, int depth)
 		put_op(g->b, WASM_OP_ARRAY_FILL);
 		put_u(g->b, T_A0 + a);
 		break;
-	case 2:
+	case 2:                 /* of two nulls or bad ranges, engines tell either */
 		gen_object(g, G_A0 + a, depth);
+		put(g->b, 0xd4);
 		gen_index(g, depth);
 		gen_object(g, G_A0 + a, depth);
+		put(g->b, 0xd4);
 		gen_index(g, depth);
 		gen_index(g, depth);
 		put_op(g->b, WASM_OP_ARRAY_COPY);
