@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "wasm/gc_heap.h"
 
-enum { NURSERY_MIN = 64 << 10, PAUSE = 1500000 };
+enum { NURSERY_MIN = 64 << 10, PAUSE = 1000000 };
 static const uint64_t HEAP_DEFAULT = 1ull << 30, HEAP_MAX = 8ull << 30, RANGE_MAX = 16ull << 30;
 
 int wasm_gc_init(struct wasm_store *s, struct err *e)
@@ -104,7 +104,7 @@ static void lay_out_young(struct wasm_gc *g)
 	memset(g->flags + 1, GC_MOVING, GC_YOUNG_MAX >> GC_REGION_SHIFT);
 	g->nursery_max = align_down(MIN((uint64_t)GC_YOUNG_MAX, MAX(g->limit / 16, (uint64_t)NURSERY_MIN)),
 				    4096);
-	g->nursery_min = MIN(g->nursery_max, 256u << 10);
+	g->nursery_min = MIN(g->nursery_max, 128u << 10);
 	g->nursery = MIN(g->nursery_max, 512u << 10);
 	g->eden_end = g->eden + g->nursery;
 	g->start.bump = g->eden;
