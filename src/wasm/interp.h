@@ -123,7 +123,7 @@ extern wasm_op_fn *const wasm__h_array_set[WASM_GC_SETS];
 
 /* Handlers by name. */
 #define WASM_HANDLERS(X)                                                       \
-	X(mov) X(mov_f32) X(mov_v128) X(mov2) X(mov3)                          \
+	X(mov) X(mov_f32) X(mov_v128) X(mov2) X(mov3) X(movn)                    \
 	X(set_r) X(set_f32) X(set_f64) X(const32) X(const32s) X(const64) X(const128) \
 	                                         \
 	X(br) X(br_back) X(br_table_s) X(br_table_r)                           \
@@ -188,6 +188,7 @@ struct wasm_body {
 	struct wasm_ref_node *nodes;
 	uint16_t *local_refs;   /* parameters and locals that are references */
 	struct wasm_handler *handlers;
+	uint32_t *offsets;      /* of operations, in the module; made by the first trap */
 	/* Profile, by loop and in all: polls that found the program here (each stands for
 	 * WASM_POLL_TURNS loop turns or calls). */
 	uint64_t samples;

@@ -25,6 +25,12 @@ OP_FN(mov3)
 	fp[pc->d + 2] = fp[pc->c];
 	NEXT(1);
 }
+/* u32 slots, which may overlap. */
+OP_FN(movn)
+{
+	memmove(&fp[pc->d], &fp[pc->a], pc->u32 * sizeof(*fp));
+	NEXT(1);
+}
 OP_FN(set_r) { fp[pc->d] = r; NEXT(1); }
 OP_FN(set_f32) { PUT_F32(pc->d); NEXT(1); }
 OP_FN(set_f64) { PUT_F64(pc->d); NEXT(1); }

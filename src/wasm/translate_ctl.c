@@ -22,7 +22,8 @@ static uint32_t *word(struct wasm_translator *t, uint32_t w)
 
 static void resolve(struct wasm_translator *t, uint32_t chain, uint32_t pos)
 {
-	while (chain != NONE) {
+	/* After a failure the words are anything (tr_emit). */
+	while (chain != NONE && !t->trap) {
 		uint32_t *w = word(t, chain), next = *w;
 
 		*w = (uint32_t)(((int64_t)pos - chain / 4) * 16);
@@ -156,12 +157,36 @@ static void begin_if(struct wasm_translator *t, const struct wasm_insn *in)
 
 /* ---- branches ---- */
 
+/* From so many values on they are moved by one operation, so that what is
+ * made of a branch does not grow with them. */
+enum { MANY = 8 };
+
+static void move_many(struct wasm_translator *t, uint32_t n, uint32_t slot)
+{
+	const struct ent *first = &t->stack[t->sp - n], *last = tr_top(t, 0);
+	struct wasm_op *op;
+
+	tr_home_top(t, n);
+	if (first->slot == slot)
+		return;
+	op = tr_emit(t, wasm__op_movn, 1);
+	op->d = (uint16_t)slot;
+	op->a = first->slot;
+	op->u32 = last->slot + tr_slots(last->type) - first->slot;
+	for (uint32_t i = 0; i < ACCS; i++)
+		tr_clobber(t, i);
+}
+
 /* Copy what the label wants to where it wants it. */
 static void moves(struct wasm_translator *t, const struct ctl *c)
 {
 	const uint32_t n = arity(c);
 	uint32_t slot = c->slot;
 
+	if (n >= MANY) {
+		move_many(t, n, slot);
+		return;
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ent *e = &t->stack[t->sp - n + i];
 
@@ -208,7 +233,7 @@ static bool direct(struct wasm_translator *t, const struct ctl *c)
 			tr_home_top(t, n);
 		return false;
 	}
-	if (n && t->stack[t->sp - n].slot == c->slot)
+	if (n >= MANY || (n && t->stack[t->sp - n].slot == c->slot))
 		tr_home_top(t, n);
 	return in_place(t, c);
 }
@@ -375,6 +400,9 @@ static void landing(struct wasm_translator *t, struct ctl *c)
 							   wasm__op_br, 1)));
 		return;
 	}
+	/* The unwinder puts values there that nobody may ever have pushed. */
+	if (c->slot + t->result_slots > t->max_slot)
+		t->max_slot = c->slot + t->result_slots;
 	op = tr_emit(t, wasm__op_retn, 1);
 	op->d = (uint16_t)t->param_slots;
 	op->a = c->slot;
