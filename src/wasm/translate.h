@@ -26,6 +26,9 @@ enum acc { ACC_INT, ACC_SINGLE, ACC_DOUBLE, ACCS, ACC_NONE = ACCS };
 #define NONE UINT32_MAX
 /* Every buffer has room for as many from the start. */
 enum { TR_ROOM = 64 };
+/* The most units of a function: twice as many as the largest body has bytes.
+ * Branches that copy a thousand values each would make more. */
+enum { TR_OPS_MAX = 1 << 24 };
 
 struct ent {
 	uint8_t kind, type;
@@ -78,6 +81,8 @@ struct wasm_translator {
 	uint32_t cap_starts;
 	uint32_t *offsets;      /* of operations, when asked for */
 	uint32_t cap_offsets;
+	uint32_t *kept;                 /* the offsets of that body, once asked for */
+	const struct wasm_body *offsets_of;
 
 	struct ent *stack;
 	uint32_t sp, cap_stack, flushed;

@@ -77,7 +77,9 @@ bool wasm__unwind(struct wasm_store *s, const struct wasm_op **pc, uint64_t **fp
 	if (!tag)
 		return false;
 	wasm__walk_begin(&w, s);
-	while (wasm__walk_next(&w) && w.fp >= run->base) {
+	/* Thousands of frames with thousands of handlers each take a while. */
+	while (!atomic_load_explicit(&s->interrupt, memory_order_relaxed) &&
+	       wasm__walk_next(&w) && w.fp >= run->base) {
 		const struct wasm_handler *h = handler_at(w.body, (uint32_t)(w.pc - w.body->code), tag);
 
 		if (h) {
@@ -97,34 +99,33 @@ uint32_t wasm__frame_offset(const struct wasm_walk *w)
 	return wasm__translate_offset(w->body, (uint32_t)(w->pc - w->body->code));
 }
 
-enum { BACKTRACE_MAX = 64 };
+enum { BACKTRACE_MAX = 64, NAME_MAX_SHOWN = 1000 };
 
 /* Into store->backtrace, unless an inner call has left one for the same trap. */
 void wasm__backtrace(struct wasm_store *s)
 {
+	const size_t cap = BACKTRACE_MAX * (NAME_MAX_SHOWN + 40);
+	base_auto char *text = s->backtrace ? NULL : base_alloc(cap);
 	struct wasm_walk w;
-	char *text = NULL;
 	size_t len = 0;
-	FILE *f = s->backtrace ? NULL : open_memstream(&text, &len);
 
-	if (!f)
+	if (!text)
 		return;
+	text[0] = 0;
 	wasm__walk_begin(&w, s);
 	for (unsigned n = 0; n < BACKTRACE_MAX && wasm__walk_next(&w); n++) {
-		const struct wasm_module *m = w.func->inst->module;
 		struct wasm_name name;
 
 		if (w.func->body != w.body)     /* a constant expression */
 			continue;
-		fprintf(f, "#%u 0x%x ", n, wasm__frame_offset(&w));
-		if (wasm_module_func_name(m, w.func->index, &name))
-			fprintf(f, "%.*s\n", (int)name.len, name.s);
+		len += snprintf(text + len, cap - len, "#%u 0x%x ", n, wasm__frame_offset(&w));
+		if (wasm_module_func_name(w.func->inst->module, w.func->index, &name))
+			len += snprintf(text + len, cap - len, "%.*s\n",
+					(int)MIN(name.len, (uint32_t)NAME_MAX_SHOWN), name.s);
 		else
-			fprintf(f, "function %u\n", w.func->index);
+			len += snprintf(text + len, cap - len, "function %u\n", w.func->index);
 	}
-	fclose(f);
-	s->backtrace = text ? base_strdup(text) : NULL;
-	free(text);
+	s->backtrace = base_strdup(text);
 }
 
 void wasm__backtrace_drop(struct wasm_store *s)
