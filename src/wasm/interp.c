@@ -54,6 +54,7 @@ static void body_free(struct wasm_body *b)
 	base_free(b->local_refs);
 	base_free(b->handlers);
 	base_free(b->loops);
+	base_free(b->offsets);
 	base_free(b);
 }
 
@@ -254,8 +255,7 @@ enum wasm_trap wasm__interp_const(struct wasm_instance *i, struct wasm_code expr
 
 	if (!b)
 		return WASM_TRAP_OUT_OF_MEMORY;
-	f.entry = b->code;
-	f.body = b;
+	f.entry = b->code;      /* no f.body: it is not a function of the module */
 	f.result_slots = wasm_type_kind(type) == WASM_V128 ? 2 : 1;
 	b->func = &f;
 	out[0] = out[1] = 0;

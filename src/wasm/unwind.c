@@ -5,7 +5,6 @@
  * handlers first, is asked from the operation that the frame is at.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
