@@ -308,9 +308,17 @@ HANDLER void wasm__op_trap_r(OP_ARGS)
 
 	st->pc = pc;
 	st->fp = fp;
-	if ((enum wasm_trap)r == WASM_TRAP_EXCEPTION && wasm__unwind(st, &pc, &fp)) {
+	/* Into run: the address of an argument would keep GO() from being a
+	 * jump, and each exception that is caught would leave a frame of C. */
+	if ((enum wasm_trap)r == WASM_TRAP_EXCEPTION && wasm__unwind(st, &run->pc, &run->fp)) {
+		pc = run->pc;
+		fp = run->fp;
 		mem = memory_of(wasm__body_at(st, pc)->func->inst);
 		GO();
+	}
+	if ((enum wasm_trap)r == WASM_TRAP_EXCEPTION && atomic_exchange(&st->interrupt, false)) {
+		st->exception = 0;
+		r = WASM_TRAP_INTERRUPT;
 	}
 	run->trap = (enum wasm_trap)r;
 	run->pc = NULL;

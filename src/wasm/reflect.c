@@ -67,9 +67,10 @@ void wasm__trace(struct wasm_store *s)
 	s->ntrace = 0;
 	wasm__walk_begin(&w, s);
 	while (s->ntrace < WASM_TRACE_MAX && wasm__walk_next(&w))
-		s->trace[s->ntrace++] = (struct wasm_trace){
-			w.func->inst, w.func->index, w.body ? wasm__frame_offset(&w) : 0,
-		};
+		if (w.func->body == w.body)     /* else a constant expression */
+			s->trace[s->ntrace++] = (struct wasm_trace){
+				w.func->inst, w.func->index, wasm__frame_offset(&w),
+			};
 }
 
 const struct wasm_trace *wasm_store_trace(const struct wasm_store *s, uint32_t *n)

@@ -329,7 +329,6 @@ void wasm__translator_destroy(struct wasm_translator *t)
 	base_free(t->handlers);
 	base_free(t->loops);
 	base_free(t->starts);
-	base_free(t->kept);
 	base_free(t);
 }
 
@@ -392,27 +391,31 @@ struct wasm_body *wasm__translate_const(struct wasm_instance *i, struct wasm_cod
 	return t->trap ? NULL : finish(t);
 }
 
-/* Translated once more, with the offsets written down; kept, since a trap asks
- * for many frames of few functions. */
+/* Translated once more, with the offsets written down. */
+static uint32_t *offsets_of(const struct wasm_body *b)
+{
+	const struct wasm_rt_func *f = b->func;
+	struct wasm_translator *t = translator(f->inst->store);
+	uint32_t *offsets = base_calloc(b->nops, sizeof(*offsets));
+
+	if (!t || !offsets) {
+		base_free(offsets);
+		return NULL;
+	}
+	t->offsets = offsets;
+	t->cap_offsets = b->nops;
+	t->insn_off = f->inst->module->funcs[f->index].body.off;
+	run(t, f->inst, &f->inst->module->funcs[f->index]);
+	t->offsets = NULL;
+	return offsets;
+}
+
+/* Kept: traps ask for many frames of few functions. */
 uint32_t wasm__translate_offset(struct wasm_body *b, uint32_t pos)
 {
-	struct wasm_rt_func *f = b->func;
-	struct wasm_translator *t = translator(f->inst->store);
-
-	if (!t || f->body != b || pos >= b->nops)
+	if (b->func->body != b || pos >= b->nops)
 		return 0;
-	if (t->offsets_of != b) {
-		base_free(t->kept);
-		t->offsets_of = NULL;
-		t->kept = base_zalloc((size_t)b->nops * sizeof(*t->kept));
-		if (!t->kept)
-			return 0;
-		t->offsets = t->kept;
-		t->cap_offsets = b->nops;
-		t->insn_off = f->inst->module->funcs[f->index].body.off;
-		run(t, f->inst, &f->inst->module->funcs[f->index]);
-		t->offsets = NULL;
-		t->offsets_of = b;
-	}
-	return t->kept[pos];
+	if (!b->offsets)
+		b->offsets = offsets_of(b);
+	return b->offsets ? b->offsets[pos] : 0;
 }

@@ -81,8 +81,6 @@ struct wasm_translator {
 	uint32_t cap_starts;
 	uint32_t *offsets;      /* of operations, when asked for */
 	uint32_t cap_offsets;
-	uint32_t *kept;                 /* the offsets of that body, once asked for */
-	const struct wasm_body *offsets_of;
 
 	struct ent *stack;
 	uint32_t sp, cap_stack, flushed;

@@ -39,7 +39,8 @@ struct wasm_op *tr_emit(struct wasm_translator *t, wasm_op_fn *fn, uint32_t n)
 	struct wasm_op *op;
 
 	if (UNLIKELY(t->nops + n > t->cap_ops || t->nops + n > t->cap_starts) &&
-	    (!tr_grow((void **)&t->ops, &t->cap_ops, t->nops + n, sizeof(*t->ops)) ||
+	    (t->nops + n > TR_OPS_MAX ||
+	     !tr_grow((void **)&t->ops, &t->cap_ops, t->nops + n, sizeof(*t->ops)) ||
 	     !tr_grow((void **)&t->starts, &t->cap_starts, t->nops + n, 1))) {
 		tr_fail(t, WASM_TRAP_OUT_OF_MEMORY);
 		/* Nothing will run; there is room for a usual one (translate.c),
