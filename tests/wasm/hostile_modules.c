@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Valid modules that are out to break the engine: each of these once did. */
+#include "tests/wasm/store.h"
+
+/* ---- exceptions ---- */
+
+/* In release builds handlers jump to each other: one that called instead would
+ * leave a frame of C for each exception. */
+static void a_million_exceptions_are_caught(void)
+{
+	struct world w;
+	struct wasm_instance *i;
+
+	world_open(&w, NULL);
+	i = world_make(&w, "(module (tag $e)"
+		" (func (export \"f\") (param i32 i32) (result i32)"
+		"  (loop $l"
+		"   (block $h (try_table (catch $e $h) (throw $e)))"
+		"   (local.set 0 (i32.sub (local.get 0) (i32.const 1)))"
+		"   (br_if $l (local.get 0)))"
+		"  (i32.const 7)))", NULL);
+	CHECK_EQ((uint32_t)world_call(&w, i, "f", 1000000, 0), 7);
+	world_close(&w);
+}
+
+static char *many(char *p, const char *what, unsigned n)
+{
+	while (n--)
+		p += sprintf(p, "%s ", what);
+	return p;
+}
+
+/* The values that $f catches are its results, which nobody pushes: at the end
+ * of the stack they need room of the frame's. */
+static void what_a_function_catches_has_room(void)
+{
+	char *text = base_alloc(1 << 18), *p = text;
+	struct world w;
+	struct wasm_instance *i;
+
+	p += sprintf(p, "(module (tag $e (param ");
+	p = many(p, "v128", 1000);
+	p += sprintf(p, ")) (type $t (func (result ");
+	p = many(p, "v128", 1000);
+	p += sprintf(p, "))) (func $throw ");
+	p = many(p, "(v128.const i64x2 1 2)", 1000);
+	p += sprintf(p, "(throw $e)) (func $f (type $t) (local ");
+	p = many(p, "v128", 1000);
+	p += sprintf(p, ") (try_table (catch $e 0) (call $throw)) (unreachable))"
+			"(func $h (call $f) ");
+	p = many(p, "drop", 1000);
+	/* $down has four slots more each time until $f's frame is not there. */
+	sprintf(p, ") (func $down (export \"f\") (param i32 i32) (result i32)"
+		   " (call $h) (call $down (local.get 0) (local.get 1))))");
+	world_open(&w, &(struct wasm_store_limits){ .stack = 256 << 10 });
+	i = world_make(&w, text, NULL);
+	world_call(&w, i, "f", 0, 0);
+	CHECK_EQ(w.trap, WASM_TRAP_STACK);
+	world_close(&w);
+	base_free(text);
+}
+
+/* ---- traps ---- */
+
+static void a_constant_expression_traps_without_functions(void)
+{
+	struct world w;
+
+	world_open(&w, NULL);
+	CHECK(!world_try(&w, world_module(&w, "(module (type $a (array i64))"
+		" (global (ref $a) (array.new_default $a (i32.const -1))))"), NULL));
+	CHECK_EQ(w.trap, WASM_TRAP_OUT_OF_MEMORY);
+	CHECK_STR(wasm_store_backtrace(w.s), "");
+	world_close(&w);
+}
+
+TEST_MAIN({ "a_million_exceptions_are_caught", a_million_exceptions_are_caught },
+	  { "what_a_function_catches_has_room", what_a_function_catches_has_room },
+	  { "a_constant_expression_traps_without_functions",
+	    a_constant_expression_traps_without_functions })
