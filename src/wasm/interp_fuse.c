@@ -87,6 +87,8 @@
 #define DO_CONST { fp[pc->d] = pc->u32; }
 #define DO_SET { fp[pc->d] = r; }
 
+#define DO_SELECT { r = fp[(uint32_t)r ? pc->a : pc->b]; fp[pc->d] = r; }
+
 /* ---- second operations: the same, or a jump ---- */
 #define END_I(...) DO_I(__VA_ARGS__) NEXT(1);
 #define END_F(...) DO_F(__VA_ARGS__) NEXT(1);
@@ -94,6 +96,7 @@
 #define END_S(...) DO_S(__VA_ARGS__) NEXT(1);
 #define END_MOV DO_MOV NEXT(1);
 #define END_CONST DO_CONST NEXT(1);
+#define END_SELECT DO_SELECT NEXT(1);
 #define BA_SI fp[pc->a]
 #define BB_SI ((uint64_t)(int64_t)(int16_t)pc->d)
 #define BA_RI r
@@ -144,6 +147,7 @@
 #define NAME_MOVP mov2
 #define NAME_CONST const
 #define NAME_SET set
+#define NAME_SELECT select
 #define NAME_BR br
 #define NAME_BACK back
 #define NAME_TABLE_R table
@@ -173,6 +177,7 @@
 #define AT_MOVP wasm__op_mov2
 #define AT_CONST wasm__op_const32
 #define AT_SET wasm__op_set_r
+#define AT_SELECT wasm__op_select_r_s
 #define AT_BR wasm__op_br
 #define AT_BACK wasm__op_br_back
 #define AT_TABLE_R wasm__op_br_table_r
