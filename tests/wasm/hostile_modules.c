@@ -42,9 +42,12 @@ static void what_a_function_catches_has_room(void)
 	p = many(p, "v128", 1000);
 	p += sprintf(p, ")) (type $t (func (result ");
 	p = many(p, "v128", 1000);
-	p += sprintf(p, "))) (func $throw ");
+	p += sprintf(p, "))) (global $x (mut exnref) (ref.null exn)) (func $first ");
 	p = many(p, "(v128.const i64x2 1 2)", 1000);
-	p += sprintf(p, "(throw $e)) (func $f (type $t) (local ");
+	p += sprintf(p, "(throw $e)) (func $init (global.set $x (block (result exnref)"
+			" (try_table (catch_all_ref 0) (call $first)) unreachable)))"
+			"(start $init) (func $throw (throw_ref (global.get $x)))"
+			"(func $f (type $t) (local ");
 	p = many(p, "v128", 1000);
 	p += sprintf(p, ") (try_table (catch $e 0) (call $throw)) (unreachable))"
 			"(func $h (call $f) ");
