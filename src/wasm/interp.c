@@ -10,6 +10,8 @@
  *     slots[1]    store->fp, as they were: where the outer code is
  *     slots[2..)  parameters, then a frame that returns to wasm__code_exit
  */
+#include "wasm/interp.h"
+
 #include "wasm/interp_ops.h"
 
 #include <errno.h>
@@ -227,6 +229,7 @@ enum wasm_trap wasm__interp_call(struct wasm_store *s, struct wasm_rt_func *f, u
 	if (error)
 		return WASM_TRAP_OUT_OF_MEMORY;
 	in->run = &run;
+	s->tail_caller = NULL;
 	if (!s->c_depth++)
 		wasm__backtrace_drop(s);
 	run_loop(&run);
