@@ -124,7 +124,9 @@ static inline void take_over(uint64_t *fp, unsigned p, uint64_t *args, struct wa
 #define TAKE_OVER(f, self)                                                     \
 	do {                                                                   \
 		take_over(fp, pc->a, fp + pc->d, f, self);                     \
-		if ((f)->inst && (f)->inst != (self))                          \
+		if (!(f)->inst)                                                \
+			st->tail_caller = (self);                              \
+		else if ((f)->inst != (self))                                  \
 			mem = memory_of((f)->inst);                            \
 		r = (uint64_t)(uintptr_t)(f);                                  \
 		pc = (f)->entry;                                               \
@@ -135,7 +137,7 @@ static inline void take_over(uint64_t *fp, unsigned p, uint64_t *args, struct wa
 OP_FN(return_call)
 {
 	struct wasm_rt_func *f = EXT(pc, 1)->ptr[0];
-	const struct wasm_instance *self = EXT(pc, 1)->ptr[1];
+	struct wasm_instance *self = EXT(pc, 1)->ptr[1];
 
 	TAKE_OVER(f, self);
 }
@@ -143,7 +145,7 @@ OP_FN(return_call)
 OP_FN(return_call_indirect)
 {
 	const struct wasm_rt_table *t = EXT(pc, 1)->ptr[0];
-	const struct wasm_instance *self = EXT(pc, 1)->ptr[1];
+	struct wasm_instance *self = EXT(pc, 1)->ptr[1];
 	struct wasm_rt_func *f;
 
 	if (UNLIKELY(fp[pc->b] >= t->size))
@@ -159,7 +161,7 @@ OP_FN(return_call_indirect)
 OP_FN(return_call_ref)
 {
 	struct wasm_rt_func *f = st->funcs + (wasm_word)fp[pc->b];
-	const struct wasm_instance *self = EXT(pc, 1)->ptr[1];
+	struct wasm_instance *self = EXT(pc, 1)->ptr[1];
 
 	if (UNLIKELY(!(wasm_word)fp[pc->b]))
 		TRAP(WASM_TRAP_NULL_FUNC);
@@ -246,8 +248,12 @@ OP_FN(host)
 	enum wasm_trap t;
 
 	caller_of(&fr, fp, &st->pc, &st->fp);
-	if (fr.ret->fn != wasm__op_exit)
+	if (st->tail_caller) {  /* its frame is gone: others' callers are not asked */
+		caller = st->tail_caller;
+		st->tail_caller = NULL;
+	} else if (fr.ret->fn != wasm__op_exit) {
 		caller = (struct wasm_instance *)(uintptr_t)st->pc->ptr;
+	}
 	st->sp = fp + most + WASM_FRAME_SLOTS;
 	t = st->sp > st->stack_end ? WASM_TRAP_STACK : wasm__host_call(st, f, caller, fp);
 	st->sp = sp;

@@ -150,6 +150,7 @@ struct wasm_store {
 	struct wasm_ref refs;           /* head of the handles' ring */
 	uint64_t memory_used, table_used;
 	struct wasm_instance *caller;   /* whose code called the running host function */
+	struct wasm_instance *tail_caller; /* whose tail call of one is on its way */
 	struct wasm__owned *owned;      /* store.c's lists */
 	struct wasm_interp *interp;     /* interp.h */
 };
