@@ -23,7 +23,7 @@ fetch() {
 shows() {
 	local what=$1 want=$2 text=$3 got
 	shift 3
-	timeout 120 "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	"$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	got=$?
 	if [ $got = "$want" ] && [ "$(cat "$tmp/out")" = "$text" ]; then
 		echo "ok $what"
@@ -38,4 +38,24 @@ says() {
 		echo "not ok $1: $(tail -n 3 "$tmp/err" | tr '\n' ' ')"
 		bad=1
 	fi
+}
+
+# compile OUTPUT ARGUMENTS...: C for WASI, with what unix.h gives.
+wasi=tests/programs/wasi
+compile() {
+	local out=$1
+	shift
+	if ! nice -n 5 clang --target=wasm32-wasi -O1 -w -I$wasi -include $wasi/unix.h \
+		-D_WASI_EMULATED_SIGNAL -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_GETPID \
+		-D_WASI_EMULATED_MMAN -o "$out" "$@" 2>"$tmp/log"; then
+		echo "not ok $name: does not compile: $(grep -m 1 error "$tmp/log")"
+		exit 1
+	fi
+}
+emulated=(-lwasi-emulated-signal -lwasi-emulated-process-clocks -lwasi-emulated-getpid
+	-lwasi-emulated-mman)
+compiler() {
+	[ -e /usr/lib/wasm32-wasi/libc.a ] && command -v clang >/dev/null && return
+	echo "skip $name: because there is no clang with wasi-libc"
+	exit 0
 }
