@@ -381,6 +381,11 @@ OP_FN(special)
 	enum wasm_trap t;
 
 	SYNC();
+	/* One may take as long as thousands of turns, which polls go by. */
+	if (UNLIKELY(atomic_load_explicit(&st->interrupt, memory_order_relaxed))) {
+		atomic_store(&st->interrupt, false);
+		TRAP(WASM_TRAP_INTERRUPT);
+	}
 	t = call(i, fp + pc->d, EXT(pc, 2));
 	if (UNLIKELY(t))
 		TRAP(t);

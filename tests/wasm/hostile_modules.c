@@ -77,7 +77,63 @@ static void a_constant_expression_traps_without_functions(void)
 	world_close(&w);
 }
 
+/* ---- long operations ---- */
+
+static void a_long_operation_sees_an_interrupt(void)
+{
+	struct world w;
+	struct wasm_instance *i;
+	struct wasm_rt_memory *m;
+
+	world_open(&w, NULL);
+	i = world_make(&w, "(module (memory (export \"m\") 1) (func (export \"f\")"
+			   " (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536))))", NULL);
+	m = world_export(i, "m").memory;
+	/* Loops look for it now and then: an operation of theirs may take seconds. */
+	wasm_interrupt(w.s);
+	world_call(&w, i, "f", 0, 0);
+	CHECK_EQ(w.trap, WASM_TRAP_INTERRUPT);
+	CHECK_EQ(wasm_rt_memory_base(m)[0], 0);
+	world_call(&w, i, "f", 0, 0);
+	CHECK_EQ(w.trap, WASM_OK);
+	CHECK_EQ(wasm_rt_memory_base(m)[65535], 1);
+	world_close(&w);
+}
+
+/* They are done in steps, in the order that overlapping asks for. */
+static void long_copies_may_overlap(void)
+{
+	const uint32_t size = 80 << 20;
+	struct world w;
+	struct wasm_instance *i;
+	uint32_t *at;
+
+	world_open(&w, NULL);
+	i = world_make(&w, "(module (memory (export \"m\") 1281) (func (export \"f\") (param i32 i32)"
+			   " (memory.copy (local.get 0) (local.get 1) (i32.const 83886080)))"
+			   " (func (export \"g\") (param i32 i32)"
+			   " (memory.fill (i32.const 4) (i32.const -1) (i32.const 83886080))))", NULL);
+	at = (uint32_t *)wasm_rt_memory_base(world_export(i, "m").memory);
+	for (uint32_t k = 0; k < size / 4; k++)
+		at[k] = k;
+	world_call(&w, i, "f", 64, 0);
+	for (uint32_t k = 0; k < size / 4; k++)
+		if (at[16 + k] != k)
+			TEST_FAIL("up: %u at %u", at[16 + k], k);
+	world_call(&w, i, "f", 4, 64);
+	for (uint32_t k = 0; k < size / 4; k++)
+		if (at[1 + k] != k)
+			TEST_FAIL("down: %u at %u", at[1 + k], k);
+	world_call(&w, i, "g", 0, 0);
+	CHECK_EQ(at[0], 0);
+	CHECK_EQ(at[size / 4], UINT32_MAX);
+	CHECK(at[size / 4 + 1] != UINT32_MAX);
+	world_close(&w);
+}
+
 TEST_MAIN({ "a_million_exceptions_are_caught", a_million_exceptions_are_caught },
 	  { "what_a_function_catches_has_room", what_a_function_catches_has_room },
 	  { "a_constant_expression_traps_without_functions",
-	    a_constant_expression_traps_without_functions })
+	    a_constant_expression_traps_without_functions },
+	  { "a_long_operation_sees_an_interrupt", a_long_operation_sees_an_interrupt },
+	  { "long_copies_may_overlap", long_copies_may_overlap })
