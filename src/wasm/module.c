@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "wasm/hash.h"
 #include "wasm/module_int.h"
 
@@ -85,35 +86,6 @@ int wasm__bytes(struct wasm__loader *l, uint32_t n, const uint8_t **out)
 	return 0;
 }
 
-/* Whole sequences of 1 to 4 bytes, no surrogates, the shortest form (5.2.4). */
-bool wasm__utf8(const uint8_t *s, size_t n)
-{
-	const uint8_t *end = s + n;
-
-	while (s < end) {
-		uint8_t b = *s++;
-		unsigned more = b < 0x80 ? 0 : b < 0xc2 ? 9 : b < 0xe0 ? 1 : b < 0xf0 ? 2 :
-			b < 0xf5 ? 3 : 9;
-		uint32_t c;
-
-		if (!more)
-			continue;
-		if (more > (size_t)(end - s))
-			return false;
-		c = b & (0x3f >> more);
-		for (unsigned i = 0; i < more; i++) {
-			if ((s[i] & 0xc0) != 0x80)
-				return false;
-			c = c << 6 | (s[i] & 0x3f);
-		}
-		s += more;
-		if ((more == 2 && c < 0x800) || (more == 3 && c < 0x10000) || c > 0x10ffff ||
-		    (c >= 0xd800 && c < 0xe000))
-			return false;
-	}
-	return true;
-}
-
 int wasm__name(struct wasm__loader *l, struct wasm_name *out)
 {
 	const uint8_t *at = l->p, *s;
@@ -123,7 +95,7 @@ int wasm__name(struct wasm__loader *l, struct wasm_name *out)
 		r = wasm__bytes(l, out->len, &s);
 	if (r)
 		return r;
-	if (!wasm__utf8(s, out->len))
+	if (!base_utf8(s, out->len))
 		return wasm__fail(l->m, l->e, at, EILSEQ, "malformed UTF-8 encoding");
 	out->s = (const char *)s;
 	return 0;

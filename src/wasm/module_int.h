@@ -78,7 +78,6 @@ int wasm__alloc(struct wasm__loader *l, size_t n, size_t size, void *pp);
 int wasm__grow(struct wasm__loader *l, void *pp, uint32_t n, uint32_t *cap, size_t size);
 /* Make room for n in a heap array. */
 int wasm__reserve(struct wasm__loader *l, void *pp, size_t n, uint32_t *cap, size_t size);
-bool wasm__utf8(const uint8_t *s, size_t n);
 
 /* ---- module_type.c ---- */
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 #include "wasm/module_int.h"
 
 /* ---- names ---- */
@@ -39,7 +40,7 @@ static bool next_u32(struct cursor *c, uint32_t *out)
 
 static bool next_name(struct cursor *c, uint32_t *off, uint32_t *len)
 {
-	if (!next_u32(c, len) || *len > (size_t)(c->end - c->p) || !wasm__utf8(c->p, *len))
+	if (!next_u32(c, len) || *len > (size_t)(c->end - c->p) || !base_utf8(c->p, *len))
 		return false;
 	*off = (uint32_t)(c->p - c->base);
 	c->p += *len;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/utf8.h"
 #include "wasm/text_int.h"
 
 struct text_name_entry text__annot_name(struct text *t)
@@ -19,7 +20,7 @@ struct text_name_entry text__annot_name(struct text *t)
 		return n;
 	}
 	text__decode(t, t->tok, &t->string);
-	if (!t->failed && !text__utf8(t->string.buf, t->string.len)) {
+	if (!t->failed && !base_utf8(t->string.buf, t->string.len)) {
 		text__fail(t, "@name annotation: malformed UTF-8 encoding");
 		return n;
 	}
@@ -115,7 +116,7 @@ void text__annot_custom(struct text *t)
 		return;
 	}
 	text__decode(t, t->tok, &t->string);
-	if (!t->failed && !text__utf8(t->string.buf, t->string.len)) {
+	if (!t->failed && !base_utf8(t->string.buf, t->string.len)) {
 		text__fail(t, "@custom annotation: malformed UTF-8 encoding");
 		return;
 	}

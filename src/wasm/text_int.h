@@ -235,7 +235,6 @@ bool text__word_eq(const struct text *t, const char *word);
 const char *text__skip_string(struct text *t);
 /* The whole text is UTF-8, or the error is set. */
 bool text__check_utf8(struct text *t);
-bool text__utf8(const uint8_t *p, size_t n);
 /* Decode a string (or quoted id) to w, which is emptied first. */
 void text__decode(struct text *t, struct text_token k, struct ser_writer *w);
 

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/utf8.h"
 #include "wasm/module.h"
 #include "wasm/text_int.h"
 
@@ -289,7 +290,7 @@ static void quoted_id(struct text *t, struct text_token *k)
 		return;
 	ser_writer_init(&w);
 	text__decode(t, *k, &w);
-	if (!t->failed && !text__utf8(w.buf, w.len))
+	if (!t->failed && !base_utf8(w.buf, w.len))
 		empty_id(t, k, "malformed UTF-8 encoding");
 	ser_writer_fini(&w);
 	if (t->failed)
@@ -404,7 +405,7 @@ static unsigned annot_string(struct text *t, uint32_t at)
 	}
 	ser_writer_init(&w);
 	text__decode(t, k, &w);
-	if (!t->failed && !text__utf8(w.buf, w.len))
+	if (!t->failed && !base_utf8(w.buf, w.len))
 		text__fail_at(t, at, "malformed UTF-8 encoding");
 	else if (!t->failed)
 		word = annot_word((const char *)w.buf, w.len);

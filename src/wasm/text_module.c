@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/utf8.h"
 #include "wasm/module.h"
 #include "wasm/text.h"
 #include "wasm/text_field.h"
@@ -196,7 +197,7 @@ void text__name(struct text *t, struct ser_writer *w)
 		return;
 	}
 	text__decode(t, t->tok, &t->string);
-	if (!t->failed && !text__utf8(t->string.buf, t->string.len)) {
+	if (!t->failed && !base_utf8(t->string.buf, t->string.len)) {
 		text__fail(t, "malformed UTF-8 encoding");
 		return;
 	}

@@ -3,46 +3,15 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/utf8.h"
 #include "wasm/text_int.h"
-
-/* Bytes of the code point at p, 0: malformed (RFC 3629). */
-static unsigned utf8_len(const uint8_t *p, size_t n)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned len = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 :
-		       p[0] >> 3 == 30 ? 4 : 0;
-	uint32_t c = p[0] & (0xff >> (len + 1));
-
-	if (len == 1)
-		return 1;
-	if (!len || len > n)
-		return 0;
-	for (unsigned i = 1; i < len; i++) {
-		if (p[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : len;
-}
-
-bool text__utf8(const uint8_t *p, size_t n)
-{
-	for (size_t i = 0; i < n;) {
-		unsigned len = utf8_len(p + i, n - i);
-
-		if (!len)
-			return false;
-		i += len;
-	}
-	return true;
-}
 
 bool text__check_utf8(struct text *t)
 {
 	const uint8_t *p = (const uint8_t *)t->s;
 
 	for (uint32_t i = 0; i < t->end;) {
-		unsigned len = utf8_len(p + i, t->end - i);
+		unsigned len = base_utf8_len(p + i, t->end - i);
 
 		if (!len)
 			return text__fail_at(t, i, "malformed UTF-8 encoding");

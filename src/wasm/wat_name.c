@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/utf8.h"
 #include "wasm/wat_int.h"
 
 struct cursor {
@@ -23,7 +24,7 @@ static bool next_name(struct cursor *c, struct wat_name *n)
 {
 	uint32_t len;
 
-	if (!next_u32(c, &len) || len > (size_t)(c->end - c->p) || !text__utf8(c->p, len))
+	if (!next_u32(c, &len) || len > (size_t)(c->end - c->p) || !base_utf8(c->p, len))
 		return false;
 	*n = (struct wat_name){ c->p, len, false };
 	c->p += len;
