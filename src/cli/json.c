@@ -4,6 +4,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/utf8.h"
 
 #ifdef HAVE_JSON
 #include <json-c/json.h>
@@ -23,9 +27,27 @@ struct cli_json *cli_json_begin(struct err *e)
 	return (struct cli_json *)o;
 }
 
+/* JSON is UTF-8; names of files are any bytes.  U+FFFD for each that is not. */
+static char *utf8_of(const char *s)
+{
+	size_t n = strlen(s), k;
+	char *out = base_alloc(3 * n + 1), *p = out;
+
+	for (size_t i = 0; out && i < n; i += k + !k) {
+		k = base_utf8_len(s + i, n - i);
+		p = mempcpy(p, k ? s + i : "\xef\xbf\xbd", k ? k : 3);
+	}
+	if (out)
+		*p = 0;
+	return out;
+}
+
 void cli_json_string(struct cli_json *j, const char *key, const char *value)
 {
-	json_object_object_add(object(j), key, value ? json_object_new_string(value) : NULL);
+	base_auto char *clean = value && !base_utf8(value, strlen(value)) ? utf8_of(value) : NULL;
+
+	json_object_object_add(object(j), key,
+			       value ? json_object_new_string(clean ? clean : value) : NULL);
 }
 
 void cli_json_number(struct cli_json *j, const char *key, uint64_t value)

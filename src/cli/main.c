@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* doppel COMMAND: finds the command in the table and runs it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fail.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
 const struct cli_command cli_commands[] = {
@@ -22,19 +25,29 @@ const struct cli_command cli_commands[] = {
 	{ NULL, NULL, NULL },
 };
 
+/* Of ASCII, or one of U+0080 to U+009F. */
+static bool is_control(const char *p, size_t n)
+{
+	const unsigned char c = (unsigned char)p[0];
+
+	return n == 1 ? c < ' ' || c == 0x7f : c == 0xc2 && (unsigned char)p[1] < 0xa0;
+}
+
 void cli_say(const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
-	size_t n;
+	size_t n, k;
 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);
 	n = strlen(line);
-	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
-			line[i] = '?';
+	for (size_t i = 0; i < n; i += k) {
+		k = base_utf8_len(line + i, n - i);
+		if (!k || is_control(line + i, k))
+			memset(line + i, '?', k += !k);
+	}
 	line[n] = '\n';
 	fwrite(line, 1, n + 1, stderr);
 }
@@ -55,11 +68,21 @@ static const char *command_name(const char *arg)
 	return arg;
 }
 
+/* Descriptors 0 to 2 that are closed would be the next files that are opened,
+ * and what is written for people would go there.  O_PATH: as good as closed. */
+static void occupy_standard(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_PATH) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? command_name(argv[1]) : NULL;
 	struct err e = { 0 };
 
+	occupy_standard();
 	if (fail_setup(getenv("DP_FAIL"))) {
 		err_set(&e, EINVAL, "DP_FAIL='%s': expected alloc:N or io:N", getenv("DP_FAIL"));
 		return cli_fail(&e);

@@ -468,6 +468,10 @@ static int run_confined(struct run *r, struct err *e)
 	}
 	print_end(r, &end);
 	event_exited(r, &end, status, e);
+	if (ferror(stdout) && !e->code) {
+		err_set(e, EIO, "standard output: cannot write");
+		status = CLI_FAILED;
+	}
 	return status;
 }
 

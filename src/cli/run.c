@@ -135,8 +135,9 @@ int cli_run(int argc, char **argv)
 	bool programs;
 	int at = first_operand(argc, argv, &programs), status;
 
-	if (at && strcmp(argv[at], "linux") &&
-	    (programs || kind_of_file(argv[at], NULL) == KIND_WASM))
+	if (programs ? !at || strcmp(argv[at], "linux")
+		     : at && strcmp(argv[at], "linux") &&
+		       kind_of_file(argv[at], NULL) == KIND_WASM)
 		return program_command(argc, argv);
 	status = machine_command(run, argc, argv);
 	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {

@@ -298,7 +298,7 @@ static enum wasm_trap enter(struct program *p)
 
 	if (!p->o.invoke && find_export(p->main.module, "_start"))
 		return program__call(p, &p->main, "_start");
-	if (!p->o.load)
+	if (!p->o.load && !(p->o.invoke && !strcmp(p->o.invoke, "_initialize")))
 		t = program__call(p, &p->main, "_initialize");
 	return t || !p->o.invoke ? t : invoke(p);
 }

@@ -38,13 +38,18 @@ int wasi__environ_sizes_get(struct wasi_call *c) { return sizes_get(c, &c->w->en
 
 int wasi__random_get(struct wasi_call *c)
 {
+	enum { SLICE = 1 << 20 };       /* 4 GiB take too long to be one step */
 	struct entropy *s = &c->w->entropy;
+	uint8_t *p = c->arg[0].p;
 
-	if (s->seeded)
-		lock_take(&c->w->lock);
-	entropy_fill(s, c->arg[0].p, c->len);
-	if (s->seeded)
-		lock_drop(&c->w->lock);
+	for (uint32_t left = c->len, n; left && !atomic_load(&c->w->stop); left -= n, p += n) {
+		n = MIN(left, (uint32_t)SLICE);
+		if (s->seeded)
+			lock_take(&c->w->lock);
+		entropy_fill(s, p, n);
+		if (s->seeded)
+			lock_drop(&c->w->lock);
+	}
 	return 0;
 }
 

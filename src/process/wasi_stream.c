@@ -46,6 +46,8 @@ int wasi__stream_new(int fd, bool owned, uint64_t allowed, struct wasi_file **ou
 
 	if (flags < 0 || fstat(fd, &st))
 		return -errno;
+	if (flags & O_PATH)
+		return -EBADF; /* it only keeps the number */
 	f = wasi__file_new(WASI_STREAM, wasi__type_of_mode(st.st_mode), 0, 0);
 	if (!f)
 		return -ENOMEM;
