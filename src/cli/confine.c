@@ -3,6 +3,7 @@
 #include "cli/confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -34,7 +36,7 @@
 
 /* ---- which calls -------------------------------------------------------------------- */
 
-enum { ALWAYS = 1, FILES = 2, SOCKETS = 4 };
+enum { ALWAYS = 1, FILES = 2, CHANGES = 4, SOCKETS = 8 };
 
 struct call {
 	int nr, when;
@@ -42,7 +44,7 @@ struct call {
 #define C(name, when) { __NR_##name, when },
 static const struct call calls[] = {
 	/* memory and threads */
-	C(brk, ALWAYS) C(mmap, ALWAYS) C(munmap, ALWAYS) C(mprotect, ALWAYS) C(mremap, ALWAYS)
+	C(brk, ALWAYS) C(munmap, ALWAYS) C(mremap, ALWAYS)
 	C(madvise, ALWAYS) C(futex, ALWAYS) C(set_robust_list, ALWAYS) C(sched_yield, ALWAYS)
 	C(gettid, ALWAYS) C(getpid, ALWAYS) C(exit, ALWAYS) C(exit_group, ALWAYS)
 	C(membarrier, ALWAYS) C(memfd_create, ALWAYS)
@@ -59,7 +61,7 @@ static const struct call calls[] = {
 	/* descriptors that are open */
 	C(read, ALWAYS) C(write, ALWAYS) C(readv, ALWAYS) C(writev, ALWAYS) C(pread64, ALWAYS)
 	C(pwrite64, ALWAYS) C(preadv, ALWAYS) C(pwritev, ALWAYS) C(close, ALWAYS) C(dup, ALWAYS)
-	C(fcntl, ALWAYS) C(lseek, ALWAYS) C(fstat, ALWAYS) C(newfstatat, ALWAYS) C(statx, ALWAYS)
+	C(lseek, ALWAYS) C(fstat, ALWAYS) C(newfstatat, ALWAYS) C(statx, ALWAYS)
 	C(pipe2, ALWAYS) C(eventfd2, ALWAYS) C(ppoll, ALWAYS) C(pselect6, ALWAYS)
 	C(getsockname, ALWAYS) C(getsockopt, ALWAYS) C(recvfrom, ALWAYS) C(sendto, ALWAYS)
 	C(recvmsg, ALWAYS) C(sendmsg, ALWAYS) C(shutdown, ALWAYS) C(fdatasync, ALWAYS)
@@ -76,24 +78,25 @@ static const struct call calls[] = {
 	C(openat2, FILES)
 #endif
 #ifdef __NR_open
-	C(open, FILES) C(stat, FILES) C(lstat, FILES) C(readlink, FILES) C(unlink, FILES)
-	C(rename, FILES)
+	C(open, FILES) C(stat, FILES) C(lstat, FILES) C(readlink, FILES)
 #endif
 	C(fstatfs, FILES) C(readlinkat, FILES) C(getdents64, FILES) C(faccessat, FILES)
-	C(renameat2, FILES)
-#ifdef __NR_renameat
-	C(renameat, FILES)
+	/* if not all of them are only to be read: Landlock does not know of all of these */
+#ifdef __NR_open
+	C(unlink, CHANGES) C(rename, CHANGES)
 #endif
-	C(unlinkat, FILES) C(mkdirat, FILES) C(linkat, FILES) C(symlinkat, FILES)
-	C(fchmod, FILES) C(fchmodat, FILES) C(utimensat, FILES) C(flock, FILES)
-	C(copy_file_range, FILES) C(sendfile, FILES) C(sync_file_range, FILES) C(umask, FILES)
+#ifdef __NR_renameat
+	C(renameat, CHANGES)
+#endif
+	C(renameat2, CHANGES) C(unlinkat, CHANGES) C(mkdirat, CHANGES) C(linkat, CHANGES)
+	C(symlinkat, CHANGES) C(fchmod, CHANGES) C(fchmodat, CHANGES) C(utimensat, CHANGES)
 	/* connections that come to sockets that were given */
 	C(accept, SOCKETS) C(accept4, SOCKETS) C(setsockopt, SOCKETS) C(getpeername, SOCKETS)
 };
 #undef C
 
 #ifdef ARCH
-enum { PROGRAM_MAX = 64 + 2 * ARRAY_LEN(calls) };
+enum { PROGRAM_MAX = 64 + 3 * ARRAY_LEN(calls) };
 
 struct filter {
 	struct sock_filter f[PROGRAM_MAX];
@@ -132,6 +135,16 @@ static void one_of(struct filter *p, int nr, unsigned arg, const uint32_t *value
 	give(p, yes);
 }
 
+/* Call nr, if its argument has none of these bits; the number is loaded. */
+static void none_of(struct filter *p, int nr, unsigned arg, uint32_t bits)
+{
+	add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 4);
+	load(p, ARG(arg));
+	add(p, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
+	give(p, no);
+	give(p, yes);
+}
+
 static int by_number(const void *a, const void *b)
 {
 	return ((const struct call *)a)->nr - ((const struct call *)b)->nr;
@@ -162,14 +175,21 @@ static void build(struct filter *p, int when)
 {
 	static const uint32_t ioctls[] = { TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO };
 	static const uint32_t prctls[] = { PR_SET_NAME };
+	/* Not F_SETOWN and F_SETSIG, which send signals to other processes. */
+	static const uint32_t fcntls[] = { F_GETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC,
+					   F_ADD_SEALS };
 	const uint32_t self[] = { (uint32_t)getpid() };
 
 	load(p, FIELD(arch));
 	add(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	give(p, SECCOMP_RET_KILL_PROCESS);
 	load(p, FIELD(nr));
+	/* No code but what is there already. */
+	none_of(p, __NR_mmap, 2, PROT_EXEC);
+	none_of(p, __NR_mprotect, 2, PROT_EXEC);
 	one_of(p, __NR_ioctl, 1, ioctls, ARRAY_LEN(ioctls));
 	one_of(p, __NR_prctl, 0, prctls, ARRAY_LEN(prctls));
+	one_of(p, __NR_fcntl, 1, fcntls, ARRAY_LEN(fcntls));
 	one_of(p, __NR_tgkill, 0, self, 1);
 	/* Threads yes, processes no; clone3 hides its flags, and the C library
 	 * goes on with clone. */
@@ -246,14 +266,17 @@ static int drop_capabilities(bool files)
 
 int confine_process(const struct program_options *o, struct err *e)
 {
-	bool files = o->wasi.npreopens || o->save || o->load;
+	bool changes = o->save, files = o->wasi.npreopens || o->save;
 	base_autofd int rules = -1;
-	int r = file_rules(o, &rules, e);
+	int r = file_rules(o, &rules, e), when = ALWAYS;
 
+	for (uint32_t i = 0; i < o->wasi.npreopens; i++)
+		changes |= !o->wasi.preopens[i].readonly;
+	when |= (files ? FILES : 0) | (changes ? CHANGES : 0) | (o->wasi.nsockets ? SOCKETS : 0);
 	if (r)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || (rules >= 0 && landlock_enter(rules)) ||
 	    drop_capabilities(files))
 		return err_sys(e, "dropping privileges");
-	return filter_calls(ALWAYS | (files ? FILES : 0) | (o->wasi.nsockets ? SOCKETS : 0), e);
+	return filter_calls(when, e);
 }
