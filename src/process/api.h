@@ -20,6 +20,7 @@
 
 #include "base/alloc.h"
 #include "base/err.h"
+#include "base/lock.h"
 #include "wasm/instance.h"
 
 #define WASM_I32 API_I32
@@ -200,8 +201,12 @@ struct wasm_store_t {
 	struct wasm_ref_t *pending;     /* owned: what a host function returned */
 	struct wasi *wasi;              /* owned; NULL: none */
 	struct process_deadline *deadline;
+	struct lock interrupting;       /* an interrupt is one step for whoever ends it */
 	struct err err;                 /* of the last call that failed */
 };
+
+/* A call was interrupted: the next one runs. */
+void process__api_interrupted(wasm_store_t *s);
 
 /* ---- references (api_ref.c) --------------------------------------------------------- */
 

@@ -73,6 +73,8 @@ static wasm_trap_t *call_with(const wasm_func_t *f, union wasm_val *buf, const w
 				: process__api_to_guest(s, d->types[n], &args[n], &in[n]);
 	if (fits)
 		t = wasm_call(s->rt, func_of(f), in, out);
+	if (t == WASM_TRAP_INTERRUPT)
+		process__api_interrupted(s);
 	for (uint32_t i = 0; i < n; i++)
 		if (wasm_type_is_ref(d->types[i]))
 			process__api_handle_drop(s, raw_args ? raw_args[i].ref : args[i].of.ref,

@@ -262,6 +262,8 @@ wasm_instance_t *process__api_instantiate(wasm_store_t *s, struct api_module *m,
 		return process__api_link_failed(s, &e, trap);
 	}
 	i = wasm_instantiate(s->rt, m->m, imports, &t, &e);
+	if (t == WASM_TRAP_INTERRUPT)
+		process__api_interrupted(s);
 	r = i ? process__api_ref_of(s, API_INSTANCE, i) : NULL;
 	if (r) {
 		r->module = m;

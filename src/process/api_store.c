@@ -84,6 +84,7 @@ wasm_store_t *dp_store_new(wasm_engine_t *engine, const dp_limits_t *l)
 		base_free(s);
 		return NULL;
 	}
+	lock_init(&s->interrupting, LOCK_RANK_VM);
 	s->engine = engine;
 	engine->refs++;
 	return s;
@@ -116,6 +117,7 @@ void wasm_store_delete(wasm_store_t *s)
 		process__api_module_drop(s->modules[i]);
 	base_free(s->modules);
 	process__api_engine_drop(s->engine);
+	lock_fini(&s->interrupting);
 	base_free(s);
 }
 
@@ -138,9 +140,20 @@ static void interrupt(void *arg)
 {
 	wasm_store_t *s = arg;
 
+	lock_take(&s->interrupting);
 	wasm_interrupt(s->rt);
 	if (s->wasi)
 		wasi_stop(s->wasi);
+	lock_drop(&s->interrupting);
+}
+
+void process__api_interrupted(wasm_store_t *s)
+{
+	lock_take(&s->interrupting);
+	wasm_interrupt_done(s->rt);
+	if (s->wasi)
+		wasi_resume(s->wasi);
+	lock_drop(&s->interrupting);
 }
 
 void dp_store_interrupt(wasm_store_t *s)

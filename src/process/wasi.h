@@ -87,6 +87,8 @@ int wasi_threads_enable(struct wasi *w, struct wasm_store *main_store,
 /* Any thread: calls that block end, and the program with them (wasm_interrupt
  * the first store too, if there are no threads). */
 void wasi_stop(struct wasi *w);
+/* Not while a program runs: a stopped one may go on, where it has no threads. */
+void wasi_resume(struct wasi *w);
 
 /* After the program's first function returned `trap`: end the other threads.
  * Returns what ended the program (the first trap or exit of any thread), the

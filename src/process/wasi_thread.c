@@ -67,6 +67,15 @@ void wasi_stop(struct wasi *w)
 	interrupt_all(w);
 }
 
+void wasi_resume(struct wasi *w)
+{
+	uint64_t count;
+
+	if (w->stop_fd >= 0 && read(w->stop_fd, &count, sizeof(count)) < 0)
+		return; /* nobody has stopped it */
+	atomic_store(&w->stop, false);
+}
+
 void wasi__end(struct wasi *w, struct wasm_store *s, enum wasm_trap trap, uint32_t status)
 {
 	bool first;

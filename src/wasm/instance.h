@@ -85,6 +85,8 @@ void wasm_ref_drop(struct wasm_store *s, struct wasm_ref *r);   /* one of them; 
  * result's handle may be dropped by it. */
 /* Any thread: the running call traps with WASM_TRAP_INTERRUPT. */
 void wasm_interrupt(struct wasm_store *s);
+/* The store's thread, between two calls: it was for the call that has ended. */
+void wasm_interrupt_done(struct wasm_store *s);
 
 struct wasm_extern {
 	uint8_t kind;           /* enum wasm_extern_kind */

@@ -346,6 +346,11 @@ void wasm_interrupt(struct wasm_store *s)
 	wasm__atomic_interrupt(s);
 }
 
+void wasm_interrupt_done(struct wasm_store *s)
+{
+	atomic_store(&s->interrupt, false);
+}
+
 enum wasm_trap wasm_store_trap(struct wasm_store *s, const char *fmt, ...)
 {
 	va_list ap;

@@ -462,6 +462,34 @@ static void globals_and_tables_check_types(void)
 	end();
 }
 
+/* One call each time, whether it computes or is in WASI. */
+static void an_interrupt_ends_one_call(void)
+{
+	const wasm_val_vec_t none = WASM_EMPTY_VEC;
+	wasm_instance_t *i;
+	wasm_trap_t *trap;
+	wasm_func_t *f;
+
+	begin();
+	CHECK(dp_store_set_wasi(store, dp_wasi_new()));
+	i = instance_of("(module (import \"wasi_snapshot_preview1\" \"sched_yield\""
+			"   (func $yield (result i32)))"
+			"  (memory (export \"memory\") 1)"
+			"  (func (export \"yield\") (drop (call $yield))))");
+	f = func_of(i, "yield");
+	for (unsigned k = 0; k < 3; k++) {
+		dp_store_interrupt(store);
+		trap = wasm_func_call(f, &none, NULL);
+		CHECK(trap);
+		CHECK_EQ(dp_trap_kind(trap), DP_TRAP_INTERRUPT);
+		wasm_trap_delete(trap);
+		CHECK(!wasm_func_call(f, &none, NULL));
+	}
+	wasm_func_delete(f);
+	wasm_instance_delete(i);
+	end();
+}
+
 static void invalid_modules_are_refused_with_a_reason(void)
 {
 	wasm_byte_vec_t bytes;
@@ -491,5 +519,6 @@ TEST_MAIN(
 	{ "wrong_imports_are_told", wrong_imports_are_told },
 	{ "a_trapping_start_is_a_trap", a_trapping_start_is_a_trap },
 	{ "globals_and_tables_check_types", globals_and_tables_check_types },
+	{ "an_interrupt_ends_one_call", an_interrupt_ends_one_call },
 	{ "invalid_modules_are_refused_with_a_reason", invalid_modules_are_refused_with_a_reason },
 )
