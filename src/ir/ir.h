@@ -230,6 +230,7 @@ struct ir_func {
 	uint32_t *hash;         /* interned leaves and, while building, local values */
 	uint32_t nhash, hash_used;
 	uint32_t cur;           /* block that emit appends to */
+	ir_ref at;              /* or before this instruction, when not 0 */
 	uint8_t nresults;
 	uint8_t result[7];      /* types of RET's operands */
 	bool failed;            /* out of memory, or over IR_INSNS_MAX */
@@ -264,7 +265,7 @@ void ir_fini(struct ir_func *f);
 
 uint32_t ir_block(struct ir_func *f);       /* new, at the end of the layout */
 ir_ref ir_param(struct ir_func *f, uint32_t block, enum ir_type t);
-static inline void ir_at(struct ir_func *f, uint32_t block) { f->cur = block; }
+static inline void ir_at(struct ir_func *f, uint32_t block) { f->cur = block, f->at = 0; }
 
 /* Constants: interned; bits are zero-extended for i32 and f32. */
 ir_ref ir_const(struct ir_func *f, enum ir_type t, uint64_t bits);

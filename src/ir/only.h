@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* IR_ONLY_sig(x): x for rows that change memory atomically, nothing for others. */
+#ifndef IR_ONLY_H
+#define IR_ONLY_H
+
+#define IR_ONLY_IA_A(...) __VA_ARGS__
+#define IR_ONLY_N_N(...)
+#define IR_ONLY_N_T(...)
+#define IR_ONLY_N_I(...)
+#define IR_ONLY_N_i(...)
+#define IR_ONLY_N_A(...)
+#define IR_ONLY_A_N(...)
+#define IR_ONLY_A_T(...)
+#define IR_ONLY_i_N(...)
+#define IR_ONLY_I_N(...)
+#define IR_ONLY_I_I(...)
+#define IR_ONLY_iTT_T(...)
+#define IR_ONLY_II_A(...)
+#define IR_ONLY_IAA_A(...)
+#define IR_ONLY_IIA_N(...)
+#define IR_ONLY_T_T(...)
+#define IR_ONLY_TT_T(...)
+#define IR_ONLY_TTT_T(...)
+#define IR_ONLY_TT_i(...)
+#define IR_ONLY_T_i(...)
+#define IR_ONLY_T_I(...)
+#define IR_ONLY_i_T(...)
+#define IR_ONLY_I_T(...)
+#define IR_ONLY_I_i(...)
+#define IR_ONLY_i_I(...)
+#define IR_ONLY_F_f(...)
+#define IR_ONLY_f_F(...)
+#define IR_ONLY_f_i(...)
+#define IR_ONLY_f_I(...)
+#define IR_ONLY_F_I(...)
+#define IR_ONLY_i_f(...)
+#define IR_ONLY_I_F(...)
+#define IR_ONLY_I_f(...)
+#define IR_ONLY_V_V(...)
+#define IR_ONLY_VV_V(...)
+#define IR_ONLY_VVV_V(...)
+#define IR_ONLY_Vi_V(...)
+#define IR_ONLY_E_V(...)
+#define IR_ONLY_V_E(...)
+#define IR_ONLY_VE_V(...)
+
+#endif
