@@ -330,7 +330,8 @@ static void locals(struct text *t)
 			if (t->failed)
 				break;
 			text__bind_local(t, named ? symbol : UINT32_MAX, name);
-			if (n && (type.len != last.len || memcmp(type.buf, last.buf, type.len))) {
+			if (n && (type.len != last.len ||
+				  (type.len && memcmp(type.buf, last.buf, type.len)))) {
 				text__u(&runs, n);
 				text__append(&runs, &last);
 				nruns++;
