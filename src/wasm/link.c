@@ -59,24 +59,7 @@ bool wasm_instance_export(const struct wasm_instance *i, const char *name, size_
 
 		if (x->name.len != len || (len && memcmp(x->name.s, name, len)))
 			continue;
-		out->kind = x->kind;
-		switch ((enum wasm_extern_kind)x->kind) {
-		case WASM_EXTERN_FUNC:
-			out->func = i->funcs[x->index];
-			break;
-		case WASM_EXTERN_TABLE:
-			out->table = i->tables[x->index];
-			break;
-		case WASM_EXTERN_MEMORY:
-			out->memory = i->memories[x->index];
-			break;
-		case WASM_EXTERN_GLOBAL:
-			out->global = i->globals[x->index];
-			break;
-		case WASM_EXTERN_TAG:
-			out->tag = i->tags[x->index];
-			break;
-		}
+		wasm_instance_export_at(i, k, out);
 		return true;
 	}
 	return false;
