@@ -13,7 +13,8 @@ struct arena_chunk {
 	_Alignas(16) char data[];
 };
 
-enum { CHUNK = 64 << 10 };
+/* Chunks double: small users touch, and clear, little. */
+enum { CHUNK_MIN = 4 << 10, CHUNK_MAX = 64 << 10 };
 
 void arena_init(struct arena *a, size_t limit)
 {
@@ -39,7 +40,7 @@ void *arena_alloc(struct arena *a, size_t size)
 		return NULL;
 	size = align_up(size, 16);
 	if (!c || c->size - c->used < size) {
-		size_t room = MAX(size, (size_t)CHUNK);
+		size_t room = MAX(size, c ? MIN(c->size * 2, (size_t)CHUNK_MAX) : (size_t)CHUNK_MIN);
 
 		if (a->limit && (room > a->limit || a->total > a->limit - room))
 			return NULL;

@@ -20,6 +20,7 @@
 #include <setjmp.h>
 
 #include "base/bits.h"
+#include "base/reltab.h"
 #include "wasm/op.h"
 #include "wasm/rt.h"
 
@@ -86,25 +87,48 @@ enum {
 	WASM_CMP_TEST32 = WASM_ROW_F64_GE - WASM_ROW_I32_EQZ + 1,       /* a & b */
 	WASM_CMPS,
 };
-extern wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS];
-extern wasm_op_fn *const wasm__h_mem[WASM_ROWS][FORMS];  /* guarded memory 0 */
-extern wasm_op_fn *const wasm__h_memx[WASM_ROWS][4];     /* checked: S, R, and + D */
-/* [test][taken when: 1 true, 0 false][backward][form] */
-extern wasm_op_fn *const wasm__h_br[WASM_CMPS][2][2][BR_FORMS];
-extern wasm_op_fn *const wasm__h_atomic[WASM_ROWS];
+/* Tables of handlers, in the order of rows; those of vector instructions have
+ * only theirs, which are the last.  _v3: rows that have better ones. */
+enum { WASM_SCALAR_ROWS = WASM_ROW_V128_LOAD };
+extern const reltab_entry wasm__h_num[], wasm__h_num_v3[], wasm__h_mem[], wasm__h_memx[];
+extern const reltab_entry wasm__h_atomic[], wasm__h_br[];
+static inline wasm_op_fn *wasm__num_at(const reltab_entry *table, unsigned row, unsigned form)
+{
+	return reltab_at(wasm_op_fn, table, row * FORMS + form);
+}
+/* Guarded memory 0. */
+static inline wasm_op_fn *wasm__mem_handler(unsigned row, unsigned form)
+{
+	return reltab_at(wasm_op_fn, wasm__h_mem, row * FORMS + form);
+}
+/* Checked: S, R, and + D. */
+static inline wasm_op_fn *wasm__memx_handler(unsigned row, unsigned form)
+{
+	return reltab_at(wasm_op_fn, wasm__h_memx, row * 4 + form);
+}
+static inline wasm_op_fn *wasm__atomic_handler(unsigned row)
+{
+	return reltab_at(wasm_op_fn, wasm__h_atomic, row);
+}
+static inline wasm_op_fn *wasm__br_handler(unsigned test, bool when, bool back, unsigned form)
+{
+	return reltab_at(wasm_op_fn, wasm__h_br, ((test * 2 + when) * 2 + back) * BR_FORMS + form);
+}
 /* Vector instructions (interp_simd.h says where operands stand): the tables
  * for this processor.  `guarded` has the rows VLOAD and VSTORE, for memory 0. */
 struct wasm_simd_handlers {
-	wasm_op_fn *const *rows, *const *guarded;
-	/* Rows of wasm__h_num that have better ones; NULL: none. */
-	wasm_op_fn *const (*num)[FORMS];
+	const reltab_entry *rows, *guarded;
+	const reltab_entry *num;        /* wasm__h_num_v3, or NULL */
 };
-extern wasm_op_fn *const wasm__h_num_v3[WASM_ROWS][FORMS];
-const struct wasm_simd_handlers *wasm__simd_handlers(bool deterministic);
-extern wasm_op_fn *const wasm__h_simd[WASM_ROWS], *const wasm__h_simd_guarded[WASM_ROWS];
-extern wasm_op_fn *const wasm__h_simd_det[WASM_ROWS], *const wasm__h_simd_det_guarded[WASM_ROWS];
-extern wasm_op_fn *const wasm__h_simd_v3[WASM_ROWS], *const wasm__h_simd_v3_guarded[WASM_ROWS];
-extern wasm_op_fn *const wasm__h_simd_v3_det[WASM_ROWS], *const wasm__h_simd_v3_det_guarded[WASM_ROWS];
+struct wasm_simd_handlers wasm__simd_handlers(bool deterministic);
+static inline wasm_op_fn *wasm__simd_handler(const reltab_entry *table, unsigned row)
+{
+	return reltab_at(wasm_op_fn, table, row - WASM_SCALAR_ROWS);
+}
+extern const reltab_entry wasm__h_simd[], wasm__h_simd_guarded[];
+extern const reltab_entry wasm__h_simd_det[], wasm__h_simd_det_guarded[];
+extern const reltab_entry wasm__h_simd_v3[], wasm__h_simd_v3_guarded[];
+extern const reltab_entry wasm__h_simd_v3_det[], wasm__h_simd_v3_det_guarded[];
 /* Fields and elements of objects.  get: [kind][S, R, and + D]; arrays: [kind][D]. */
 enum { WASM_GC_GET_I32, WASM_GC_GET_I64, WASM_GC_GET_F32, WASM_GC_GET_F64, WASM_GC_GET_S8,
 	WASM_GC_GET_U8, WASM_GC_GET_S16, WASM_GC_GET_U16, WASM_GC_GETS };

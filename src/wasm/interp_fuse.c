@@ -165,14 +165,14 @@
 /* ---- which handlers they stand for ---- */
 #define STORES_D FORM_D
 #define STORES_N 0
-#define AT_I(row, form, put) wasm__h_num[WASM_ROW_##row][FORM_##form + STORES_##put]
-#define AT_F(row, form, put) wasm__h_num[WASM_ROW_##row][FORM_##form + STORES_##put]
-#define AT_L(row, T, M, form, put) wasm__h_mem[WASM_ROW_##row][FORM_##form + STORES_##put]
-#define AT_S(row, T, M, form) wasm__h_mem[WASM_ROW_##row][FORM_ST_##form]
+#define AT_I(row, form, put) wasm__num_at(wasm__h_num, WASM_ROW_##row, FORM_##form + STORES_##put)
+#define AT_F(row, form, put) wasm__num_at(wasm__h_num, WASM_ROW_##row, FORM_##form + STORES_##put)
+#define AT_L(row, T, M, form, put) wasm__mem_handler(WASM_ROW_##row, FORM_##form + STORES_##put)
+#define AT_S(row, T, M, form) wasm__mem_handler(WASM_ROW_##row, FORM_ST_##form)
 #define WAY_F 0
 #define WAY_B 1
 #define AT_B(row, form, way, when) \
-	wasm__h_br[WASM_ROW_##row - WASM_CMP_FIRST][when][WAY_##way][FORM_##form]
+	wasm__br_handler(WASM_ROW_##row - WASM_CMP_FIRST, when, WAY_##way, FORM_##form)
 #define AT_MOV wasm__op_mov
 #define AT_MOVP wasm__op_mov2
 #define AT_CONST wasm__op_const32

@@ -167,59 +167,75 @@ void wasm__op_mem_slow(OP_ARGS)
 
 /* ---- the tables ---- */
 #define H(id, form) h_##id##_##form
-#define NOTHING(...)
 #define T_(id, ...) T__(id, __VA_ARGS__)
 #define T__(id, class, ...) ROW_##class(id)
+#define NONE RELTAB_NONE
+#define NONE2 NONE NONE
+#define NONE4 NONE2 NONE2
+#define NONE16 NONE4 NONE4 NONE4 NONE4
+#define NOT(id) NONE_OF_ROW
 
-#define ROW_PURE1 NOTHING
-#define ROW_PURE2 NOTHING
-#define ROW_NAN1 NOTHING
-#define ROW_NAN2 NOTHING
-#define ROW_TRAP1 NOTHING
-#define ROW_TRAP2 NOTHING
-#define ROW_CMP1 NOTHING
-#define ROW_CMP2 NOTHING
-#define ROW_CONST NOTHING
-#define ROW_CONTROL NOTHING
-#define ROW_SPECIAL NOTHING
+#define ROW_PURE1 NOT
+#define ROW_PURE2 NOT
+#define ROW_NAN1 NOT
+#define ROW_NAN2 NOT
+#define ROW_TRAP1 NOT
+#define ROW_TRAP2 NOT
+#define ROW_CMP1 NOT
+#define ROW_CMP2 NOT
+#define ROW_CONST NOT
+#define ROW_CONTROL NOT
+#define ROW_SPECIAL NOT
 #define OP(id, code, text, imm, sig, sem) T_(id, SEM_CLASS_##sem)
 
-#define ROW_ATOMIC_LOAD NOTHING
-#define ROW_ATOMIC_STORE NOTHING
-#define ROW_ATOMIC_RMW NOTHING
-#define ROW_ATOMIC_CMPXCHG NOTHING
+#define ROW_ATOMIC_LOAD NOT
+#define ROW_ATOMIC_STORE NOT
+#define ROW_ATOMIC_RMW NOT
+#define ROW_ATOMIC_CMPXCHG NOT
+#define NONE_OF_ROW NONE16
+#define AT(id, form) RELTAB(wasm__h_mem, H(id, form))
 #if WASM_GUARDS
-#define ROW_LOAD(id) [WASM_ROW_##id] = { \
-	H(id, S), H(id, R), H(id, XSS), H(id, XRS), H(id, XSI), H(id, XRI), NULL, NULL, \
-	H(id, S_D), H(id, R_D), H(id, XSS_D), H(id, XRS_D), H(id, XSI_D), H(id, XRI_D) },
-#define ROW_STORE(id) [WASM_ROW_##id] = { \
-	H(id, SS), H(id, RS), H(id, SR), H(id, RR), H(id, SI), H(id, RI) },
+#define ROW_LOAD(id) \
+	AT(id, S) AT(id, R) AT(id, XSS) AT(id, XRS) AT(id, XSI) AT(id, XRI) NONE2 \
+	AT(id, S_D) AT(id, R_D) AT(id, XSS_D) AT(id, XRS_D) AT(id, XSI_D) AT(id, XRI_D) NONE2
+#define ROW_STORE(id) \
+	AT(id, SS) AT(id, RS) AT(id, SR) AT(id, RR) AT(id, SI) AT(id, RI) NONE2 NONE4 NONE4
 #else
-#define ROW_LOAD(id)
-#define ROW_STORE(id)
+#define ROW_LOAD NOT
+#define ROW_STORE NOT
 #endif
-wasm_op_fn *const wasm__h_mem[WASM_ROWS][FORMS] = {
+_Static_assert(FORM_XSS == 2 && FORM_XRI == 5 && FORM_ST_SS == 0 && FORM_ST_RI == 5 &&
+	       FORM_D == 8 && FORMS == 16, "tables");
+RELTAB_BEGIN(wasm__h_mem)
 #include "wasm/op.def"
-};
+RELTAB_END
 #undef ROW_LOAD
 #undef ROW_STORE
-#define ROW_LOAD(id) [WASM_ROW_##id] = { H(id, CS), H(id, CR), H(id, CS_D), H(id, CR_D) },
-#define ROW_STORE(id) [WASM_ROW_##id] = { H(id, CS), H(id, CR) },
-wasm_op_fn *const wasm__h_memx[WASM_ROWS][4] = {
+#undef NONE_OF_ROW
+#undef AT
+#define NONE_OF_ROW NONE4
+#define AT(id, form) RELTAB(wasm__h_memx, H(id, form))
+#define ROW_LOAD(id) AT(id, CS) AT(id, CR) AT(id, CS_D) AT(id, CR_D)
+#define ROW_STORE(id) AT(id, CS) AT(id, CR) NONE2
+RELTAB_BEGIN(wasm__h_memx)
 #include "wasm/op.def"
-};
+RELTAB_END
 #undef ROW_LOAD
 #undef ROW_STORE
+#undef NONE_OF_ROW
+#undef AT
 #undef ROW_ATOMIC_LOAD
 #undef ROW_ATOMIC_STORE
 #undef ROW_ATOMIC_RMW
 #undef ROW_ATOMIC_CMPXCHG
-#define ROW_LOAD NOTHING
-#define ROW_STORE NOTHING
-#define ROW_ATOMIC_LOAD(id) [WASM_ROW_##id] = H(id, AT),
-#define ROW_ATOMIC_STORE(id) [WASM_ROW_##id] = H(id, AT),
-#define ROW_ATOMIC_RMW(id) [WASM_ROW_##id] = H(id, AT),
-#define ROW_ATOMIC_CMPXCHG(id) [WASM_ROW_##id] = H(id, AT),
-wasm_op_fn *const wasm__h_atomic[WASM_ROWS] = {
+#define NONE_OF_ROW NONE
+#define AT(id) RELTAB(wasm__h_atomic, H(id, AT))
+#define ROW_LOAD NOT
+#define ROW_STORE NOT
+#define ROW_ATOMIC_LOAD AT
+#define ROW_ATOMIC_STORE AT
+#define ROW_ATOMIC_RMW AT
+#define ROW_ATOMIC_CMPXCHG AT
+RELTAB_BEGIN(wasm__h_atomic)
 #include "wasm/op.def"
-};
+RELTAB_END

@@ -100,16 +100,18 @@ BR_SET_FNS(TEST32, I32, AND32(A, B) != 0)
 
 /* ---- the tables ---- */
 #define H(id, form) h_##id##_##form
-#define ROWT_UN(id) [WASM_ROW_##id] = { [FORM_S] = H(id, S), [FORM_R] = H(id, R), \
-	[FORM_D + FORM_S] = H(id, S_D), [FORM_D + FORM_R] = H(id, R_D) },
-#define ROWT_BIN(id) [WASM_ROW_##id] = { \
-	[FORM_SS] = H(id, SS), [FORM_SI] = H(id, SI), [FORM_RS] = H(id, RS), \
-	[FORM_SR] = H(id, SR), [FORM_RI] = H(id, RI), \
-	[FORM_D + FORM_SS] = H(id, SS_D), [FORM_D + FORM_SI] = H(id, SI_D), \
-	[FORM_D + FORM_RS] = H(id, RS_D), [FORM_D + FORM_SR] = H(id, SR_D), \
-	[FORM_D + FORM_RI] = H(id, RI_D), \
-	[FORM_SK] = H(id, X1), [FORM_RK] = H(id, X2), \
-	[FORM_D + FORM_SK] = H(id, X1_D), [FORM_D + FORM_RK] = H(id, X2_D) },
+#define NONE RELTAB_NONE
+#define NONE4 NONE NONE NONE NONE
+#define AT(id, form) RELTAB(wasm__h_num, H(id, form))
+#define ROWT_UN(id) \
+	AT(id, S) AT(id, R) NONE4 NONE NONE AT(id, S_D) AT(id, R_D) NONE4 NONE NONE
+#define ROWT_BIN(id) \
+	AT(id, SS) AT(id, SI) AT(id, RS) AT(id, SR) AT(id, RI) AT(id, X1) AT(id, X2) NONE \
+	AT(id, SS_D) AT(id, SI_D) AT(id, RS_D) AT(id, SR_D) AT(id, RI_D) \
+	AT(id, X1_D) AT(id, X2_D) NONE
+#define ROWT_NOT NONE4 NONE4 NONE4 NONE4
+_Static_assert(FORM_SS == 0 && FORM_SI == 1 && FORM_RS == 2 && FORM_SR == 3 && FORM_RI == 4 &&
+	       FORM_SK == 5 && FORM_RK == 6 && FORM_D == 8 && FORMS == 16, "tables");
 #define ROWT_PURE1(id, ...) ROWT_UN(id)
 #define ROWT_PURE2(id, ...) ROWT_BIN(id)
 #define ROWT_NAN1(id, ...) ROWT_UN(id)
@@ -118,30 +120,30 @@ BR_SET_FNS(TEST32, I32, AND32(A, B) != 0)
 #define ROWT_TRAP2(id, ...) ROWT_BIN(id)
 #define ROWT_CMP1(id, ...) ROWT_UN(id)
 #define ROWT_CMP2(id, ...) ROWT_BIN(id)
-#define ROWT_LOAD(...)
-#define ROWT_STORE(...)
-#define ROWT_ATOMIC_LOAD(...)
-#define ROWT_ATOMIC_STORE(...)
-#define ROWT_ATOMIC_RMW(...)
-#define ROWT_ATOMIC_CMPXCHG(...)
-#define ROWT_CONST(...)
-#define ROWT_CONTROL(...)
-#define ROWT_SPECIAL(...)
+#define ROWT_LOAD(...) ROWT_NOT
+#define ROWT_STORE(...) ROWT_NOT
+#define ROWT_ATOMIC_LOAD(...) ROWT_NOT
+#define ROWT_ATOMIC_STORE(...) ROWT_NOT
+#define ROWT_ATOMIC_RMW(...) ROWT_NOT
+#define ROWT_ATOMIC_CMPXCHG(...) ROWT_NOT
+#define ROWT_CONST(...) ROWT_NOT
+#define ROWT_CONTROL(...) ROWT_NOT
+#define ROWT_SPECIAL(...) ROWT_NOT
 #define ROWT_(id, ...) ROWT__(id, __VA_ARGS__)
 #define ROWT__(id, class, ...) ROWT_##class(id, __VA_ARGS__)
 #define OP(id, code, text, imm, sig, sem) ROWT_(id, SEM_CLASS_##sem)
-wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS] = {
+RELTAB_BEGIN(wasm__h_num)
 #include "wasm/op.def"
-};
+RELTAB_END
 #undef OP
 
-#define BR_AT(id) [WASM_ROW_##id - WASM_CMP_FIRST]
-#define ROWB_CMP1(id, ...) BR_AT(id) = { \
-	{ { H(id, S_F0), H(id, R_F0) }, { H(id, S_B0), H(id, R_B0) } }, \
-	{ { H(id, S_F1), H(id, R_F1) }, { H(id, S_B1), H(id, R_B1) } } },
-#define BR_SET(id, x) { H(id, SS_##x), H(id, SI_##x), H(id, RS_##x), H(id, SR_##x), H(id, RI_##x) }
-#define ROWB_CMP2(id, ...) BR_AT(id) = { \
-	{ BR_SET(id, F0), BR_SET(id, B0) }, { BR_SET(id, F1), BR_SET(id, B1) } },
+/* Nothing but tests stands between the first and the last. */
+#define BR(id, form) RELTAB(wasm__h_br, H(id, form))
+#define ROWB_CMP1(id, ...) \
+	BR(id, S_F0) BR(id, R_F0) NONE NONE NONE BR(id, S_B0) BR(id, R_B0) NONE NONE NONE \
+	BR(id, S_F1) BR(id, R_F1) NONE NONE NONE BR(id, S_B1) BR(id, R_B1) NONE NONE NONE
+#define BR_SET(id, x) BR(id, SS_##x) BR(id, SI_##x) BR(id, RS_##x) BR(id, SR_##x) BR(id, RI_##x)
+#define ROWB_CMP2(id, ...) BR_SET(id, F0) BR_SET(id, B0) BR_SET(id, F1) BR_SET(id, B1)
 #define ROWB_PURE1(...)
 #define ROWB_PURE2(...)
 #define ROWB_NAN1(...)
@@ -160,9 +162,8 @@ wasm_op_fn *const wasm__h_num[WASM_ROWS][FORMS] = {
 #define ROWB_(id, ...) ROWB__(id, __VA_ARGS__)
 #define ROWB__(id, class, ...) ROWB_##class(id, __VA_ARGS__)
 #define OP(id, code, text, imm, sig, sem) ROWB_(id, SEM_CLASS_##sem)
-wasm_op_fn *const wasm__h_br[WASM_CMPS][2][2][BR_FORMS] = {
-	[WASM_CMP_TEST32] = { { BR_SET(TEST32, F0), BR_SET(TEST32, B0) },
-			      { BR_SET(TEST32, F1), BR_SET(TEST32, B1) } },
+RELTAB_BEGIN(wasm__h_br)
 #include "wasm/op.def"
-};
+ROWB_CMP2(TEST32)
+RELTAB_END
 #undef OP

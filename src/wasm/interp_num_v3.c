@@ -47,12 +47,16 @@
 #undef OP
 #undef ROW_1
 
-#define ROW_1(id, sem) [WASM_ROW_##id] = { \
-	[FORM_S] = h_##id##_S, [FORM_R] = h_##id##_R, \
-	[FORM_D + FORM_S] = h_##id##_S_D, [FORM_D + FORM_R] = h_##id##_R_D },
-wasm_op_fn *const wasm__h_num_v3[WASM_ROWS][FORMS] = {
+#undef ROW_0
+#define NONE4 RELTAB_NONE RELTAB_NONE RELTAB_NONE RELTAB_NONE
+#define NONE6 RELTAB_NONE RELTAB_NONE NONE4
+#define AT(id, form) RELTAB(wasm__h_num_v3, h_##id##_##form)
+#define ROW_1(id, sem) AT(id, S) AT(id, R) NONE6 AT(id, S_D) AT(id, R_D) NONE6
+#define ROW_0(id, sem) NONE4 NONE4 NONE4 NONE4
+_Static_assert(FORM_S == 0 && FORM_R == 1 && FORM_D == 8 && FORMS == 16, "the table");
+RELTAB_BEGIN(wasm__h_num_v3)
 #define OP(id, code, text, imm, sig, sem) ROW_(CHOSEN(id), id, sem)
 #include "wasm/op.def"
 #undef OP
-};
+RELTAB_END
 #endif

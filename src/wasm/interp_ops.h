@@ -39,9 +39,9 @@
 /* Nothing is shared between handlers, so that each keeps an indirect jump of
  * its own for the host to predict. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define HANDLER __attribute__((noipa))
+#define HANDLER __attribute__((noipa)) RELTAB_USED
 #else
-#define HANDLER
+#define HANDLER RELTAB_USED
 #endif
 #define OP_FN(name) HANDLER void wasm__op_##name(OP_ARGS)
 

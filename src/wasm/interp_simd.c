@@ -8,23 +8,18 @@
 #define SIMD_TABLE_GUARDED wasm__h_simd_guarded
 #include "wasm/interp_simd.h"
 
-const struct wasm_simd_handlers *wasm__simd_handlers(bool deterministic)
+struct wasm_simd_handlers wasm__simd_handlers(bool deterministic)
 {
-	static const struct wasm_simd_handlers base = { wasm__h_simd, wasm__h_simd_guarded, NULL };
-	static const struct wasm_simd_handlers det = {
-		wasm__h_simd_det, wasm__h_simd_det_guarded, NULL,
-	};
 #ifdef __x86_64__
-	static const struct wasm_simd_handlers v3 = {
-		wasm__h_simd_v3, wasm__h_simd_v3_guarded, wasm__h_num_v3,
-	};
-	static const struct wasm_simd_handlers v3_det = {
-		wasm__h_simd_v3_det, wasm__h_simd_v3_det_guarded, wasm__h_num_v3,
-	};
-
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
 	    __builtin_cpu_supports("bmi2"))
-		return deterministic ? &v3_det : &v3;
+		return deterministic ?
+			(struct wasm_simd_handlers){ wasm__h_simd_v3_det,
+				wasm__h_simd_v3_det_guarded, wasm__h_num_v3 } :
+			(struct wasm_simd_handlers){ wasm__h_simd_v3,
+				wasm__h_simd_v3_guarded, wasm__h_num_v3 };
 #endif
-	return deterministic ? &det : &base;
+	return deterministic ?
+		(struct wasm_simd_handlers){ wasm__h_simd_det, wasm__h_simd_det_guarded, NULL } :
+		(struct wasm_simd_handlers){ wasm__h_simd, wasm__h_simd_guarded, NULL };
 }

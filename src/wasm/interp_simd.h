@@ -72,11 +72,11 @@
 #include "wasm/simd.def"
 #undef OP
 
-wasm_op_fn *const SIMD_TABLE[WASM_ROWS] = {
-#define OP(id, code, text, imm, sig, sem) [WASM_ROW_##id] = v_##id,
+RELTAB_BEGIN(SIMD_TABLE)
+#define OP(id, code, text, imm, sig, sem) RELTAB(SIMD_TABLE, v_##id)
 #include "wasm/simd.def"
 #undef OP
-};
+RELTAB_END
 
 /* ---- guarded: VLOAD and VSTORE only, one access of full width ---- */
 #undef V_V
@@ -149,18 +149,19 @@ wasm_op_fn *const SIMD_TABLE[WASM_ROWS] = {
 #define OP(id, code, text, imm, sig, sem) SIMD_ROW(id, SIMD_CLASS_##sem)
 #include "wasm/simd.def"
 #undef OP
+#undef SIMD_ROW_NONE
 #undef SIMD_ROW_LOAD
 #undef SIMD_ROW_STORE
-#define SIMD_ROW_LOAD(id, ...) [WASM_ROW_##id] = g_##id,
-#define SIMD_ROW_STORE(id, ...) [WASM_ROW_##id] = g_##id,
+#define SIMD_ROW_LOAD(id, ...) RELTAB(SIMD_TABLE_GUARDED, g_##id)
+#define SIMD_ROW_STORE(id, ...) RELTAB(SIMD_TABLE_GUARDED, g_##id)
 #else
-#define SIMD_ROW_NONE(...)
-#define SIMD_ROW_LOAD(...)
-#define SIMD_ROW_STORE(...)
+#define SIMD_ROW_LOAD(...) RELTAB_NONE
+#define SIMD_ROW_STORE(...) RELTAB_NONE
 #endif
+#define SIMD_ROW_NONE(...) RELTAB_NONE
 
-wasm_op_fn *const SIMD_TABLE_GUARDED[WASM_ROWS] = {
+RELTAB_BEGIN(SIMD_TABLE_GUARDED)
 #define OP(id, code, text, imm, sig, sem) SIMD_ROW(id, SIMD_CLASS_##sem)
 #include "wasm/simd.def"
 #undef OP
-};
+RELTAB_END

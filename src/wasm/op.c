@@ -9,7 +9,7 @@
 #include "wasm/module.h"
 
 const struct wasm_op_info wasm_ops[WASM_ROWS] = {
-#define OP(id, code, text, imm, sig, sem) { code, text, WASM_IMM_##imm, sig },
+#define OP(id, code, text, imm, sig, sem) { code, WASM_IMM_##imm, sig, text },
 #include "wasm/op.def"
 #undef OP
 };

@@ -48,9 +48,9 @@ enum wasm_imm {
 /* What is known of a row. */
 struct wasm_op_info {
 	uint32_t code;
-	const char *text;
 	uint8_t imm;            /* enum wasm_imm */
-	const char *sig;
+	char sig[7];            /* arrays: pointers would be relocated at each start */
+	char text[36];
 };
 extern const struct wasm_op_info wasm_ops[WASM_ROWS];
 

@@ -100,7 +100,7 @@ struct wasm_translator {
 
 	bool dead, fuel, det, guarded, is_const;
 	uint32_t fuel_pos, fuel_count;
-	const struct wasm_simd_handlers *simd;
+	struct wasm_simd_handlers simd;
 
 	struct wasm_ref_node *nodes;
 	uint32_t nnodes, cap_nodes;

@@ -94,11 +94,11 @@ static void load(struct wasm_translator *t, const struct wasm_insn *in)
 		slot = tr_slot(t, tr_top(t, 0));
 		tr_pop(t, 1);
 		tr_clobber(t, acc);
-		op = tr_emit(t, wasm__h_memx[row][0], 2);
+		op = tr_emit(t, wasm__memx_handler(row, 0), 2);
 		op->a = slot;
 		checked_unit(t, op, &in->mem);
 		tr_mark(t, (uint16_t)row, 0, 2);
-		tr_push_acc(t, type, t->nops - 2, wasm__h_memx[row][2]);
+		tr_push_acc(t, type, t->nops - 2, wasm__memx_handler(row, 2));
 		return;
 	}
 	form = take_add(t, in->mem.offset, &x);
@@ -115,11 +115,11 @@ static void load(struct wasm_translator *t, const struct wasm_insn *in)
 		tr_pop(t, 1);
 	}
 	tr_clobber(t, acc);
-	op = tr_emit(t, wasm__h_mem[row][form], 1);
+	op = tr_emit(t, wasm__mem_handler(row, form), 1);
 	op->a = x.a;
 	op->imm = x.imm;
 	tr_mark(t, (uint16_t)row, (uint8_t)form, 1);
-	tr_push_acc(t, type, t->nops - 1, wasm__h_mem[row][form + FORM_D]);
+	tr_push_acc(t, type, t->nops - 1, wasm__mem_handler(row, form + FORM_D));
 }
 
 /* ---- stores ---- */
@@ -157,7 +157,7 @@ static void store(struct wasm_translator *t, const struct wasm_insn *in)
 		aslot = tr_slot(t, a);
 		vslot = tr_slot(t, v);
 		tr_pop(t, 2);
-		op = tr_emit(t, wasm__h_memx[row][0], 2);
+		op = tr_emit(t, wasm__memx_handler(row, 0), 2);
 		op->a = aslot;
 		op->d = vslot;
 		checked_unit(t, op, &in->mem);
@@ -174,7 +174,7 @@ static void store(struct wasm_translator *t, const struct wasm_insn *in)
 	       vloc == LOC_R ? (aloc == LOC_R ? FORM_ST_RR : FORM_ST_SR) :
 	       aloc == LOC_R ? FORM_ST_RS : FORM_ST_SS;
 	tr_pop(t, 2);
-	op = tr_emit(t, wasm__h_mem[row][form], 1);
+	op = tr_emit(t, wasm__mem_handler(row, form), 1);
 	op->a = aslot;
 	if (vloc == LOC_I) {
 		op->imm = imm;
@@ -198,7 +198,7 @@ static void atomic(struct wasm_translator *t, const struct wasm_insn *in)
 		slots[i] = tr_slot(t, tr_top(t, n - 1 - i));
 	tr_pop(t, n);
 	tr_clobber(t, ACC_INT);
-	op = tr_emit(t, wasm__h_atomic[in->row], 2);
+	op = tr_emit(t, wasm__atomic_handler(in->row), 2);
 	op->a = slots[0];
 	checked_unit(t, op, &in->mem);
 	if (s->class == MEM_ASTORE) {
@@ -265,9 +265,9 @@ bool tr_simd(struct wasm_translator *t, const struct wasm_insn *in)
 		s[i] = tr_slot(t, tr_top(t, n - 1 - i));
 	tr_pop(t, n);
 	if (mem && plain(t, &in->mem))
-		fn = t->simd->guarded[in->row];
+		fn = wasm__simd_handler(t->simd.guarded, in->row);
 	if (!fn) {
-		fn = t->simd->rows[in->row];
+		fn = wasm__simd_handler(t->simd.rows, in->row);
 		len += mem || in->imm == WASM_IMM_LANES16 || in->imm == WASM_IMM_V128;
 	}
 	op = tr_emit(t, fn, len);

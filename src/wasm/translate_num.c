@@ -119,10 +119,12 @@ static void canonical(struct wasm_translator *t, unsigned type)
 	tr_push_acc(t, type, t->nops - 1, is32 ? wasm__op_canon_f32_s : wasm__op_canon_f64_s);
 }
 
-/* The row's handlers, of this processor. */
-static wasm_op_fn *const *handlers(const struct wasm_translator *t, unsigned row)
+/* The row's handler in a form, of this processor. */
+static wasm_op_fn *handler(const struct wasm_translator *t, unsigned row, unsigned form)
 {
-	return t->simd->num && t->simd->num[row][0] ? t->simd->num[row] : wasm__h_num[row];
+	wasm_op_fn *fn = t->simd.num ? wasm__num_at(t->simd.num, row, form) : NULL;
+
+	return fn ? fn : wasm__num_at(wasm__h_num, row, form);
 }
 
 /* The row's handler in a form has been chosen; operands are popped. */
@@ -136,7 +138,7 @@ static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsig
 	struct wasm_op *op;
 
 	tr_clobber(t, acc);
-	op = tr_emit(t, handlers(t, row)[form], len);
+	op = tr_emit(t, handler(t, row, form), len);
 	if (a.loc == LOC_I) {           /* the second is where the first would be */
 		const struct operand x = a;
 
@@ -158,7 +160,7 @@ static void finish(struct wasm_translator *t, unsigned row, unsigned form, unsig
 		canonical(t, s->result);
 		return;
 	}
-	tr_push_acc(t, s->result, t->last.pos, handlers(t, row)[form + FORM_D]);
+	tr_push_acc(t, s->result, t->last.pos, handler(t, row, form + FORM_D));
 }
 
 static void binary(struct wasm_translator *t, unsigned row)
@@ -217,8 +219,8 @@ static void unary(struct wasm_translator *t, unsigned row)
 			first = WASM_ROW_I64_EQ;
 		if (first) {
 			now = first + not_[t->last.row - first];
-			t->ops[t->last.pos].fn = wasm__h_num[now][form];
-			tr_top(t, 0)->store = wasm__h_num[now][form + FORM_D];
+			t->ops[t->last.pos].fn = wasm__num_at(wasm__h_num, now, form);
+			tr_top(t, 0)->store = wasm__num_at(wasm__h_num, now, form + FORM_D);
 			t->last.row = (uint16_t)now;
 			return;
 		}
@@ -374,7 +376,7 @@ struct tr_cond tr_cond_pop(struct wasm_translator *t)
 struct wasm_op *tr_cond_branch(struct wasm_translator *t, const struct tr_cond *c, bool back)
 {
 	const unsigned cmp = c->row == WASM_ROW_I32_AND ? WASM_CMP_TEST32 : c->row - WASM_CMP_FIRST;
-	struct wasm_op *op = tr_emit(t, wasm__h_br[cmp][c->when][back][c->form], 1);
+	struct wasm_op *op = tr_emit(t, wasm__br_handler(cmp, c->when, back, c->form), 1);
 
 	op->a = c->a;
 	op->d = c->d;
