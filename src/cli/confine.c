@@ -2,6 +2,7 @@
 /* Confinement of a process machine; see confine.h. */
 #include "cli/confine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
@@ -38,11 +39,18 @@
 
 enum { ALWAYS = 1, FILES = 2, CHANGES = 4, SOCKETS = 8 };
 
+/* What becomes of a call: these, or a look at its arguments. */
+enum fate { NO, YES, CLONE3, MMAP, MPROTECT, IOCTL, PRCTL, FCNTL, TGKILL, CLONE, FATES };
+
 struct call {
-	int nr, when;
+	int nr;
+	uint8_t when, fate;
 };
-#define C(name, when) { __NR_##name, when },
+#define C(name, when) { __NR_##name, when, YES },
+#define LOOK(name, fate) { __NR_##name, ALWAYS, fate },
 static const struct call calls[] = {
+	LOOK(mmap, MMAP) LOOK(mprotect, MPROTECT) LOOK(ioctl, IOCTL) LOOK(prctl, PRCTL)
+	LOOK(fcntl, FCNTL) LOOK(tgkill, TGKILL) LOOK(clone, CLONE) LOOK(clone3, CLONE3)
 	/* memory and threads */
 	C(brk, ALWAYS) C(munmap, ALWAYS) C(mremap, ALWAYS)
 	C(madvise, ALWAYS) C(futex, ALWAYS) C(set_robust_list, ALWAYS) C(sched_yield, ALWAYS)
@@ -94,13 +102,30 @@ static const struct call calls[] = {
 	C(accept, SOCKETS) C(accept4, SOCKETS) C(setsockopt, SOCKETS) C(getpeername, SOCKETS)
 };
 #undef C
+#undef LOOK
 
 #ifdef ARCH
-enum { PROGRAM_MAX = 64 + 3 * ARRAY_LEN(calls) };
+/*
+ * The filter is a tree over spans of call numbers: the kernel runs it for each
+ * number there is when it is installed, and a list made that a third of a short
+ * program's time.
+ */
+enum { SPANS_MAX = 2 * ARRAY_LEN(calls) + 1, PROGRAM_MAX = SPANS_MAX + 64 };
+
+struct spans {
+	struct span {
+		uint32_t first;         /* up to the next one's */
+		uint8_t fate;
+	} s[SPANS_MAX];
+	unsigned n;
+};
 
 struct filter {
 	struct sock_filter f[PROGRAM_MAX];
-	unsigned n;
+	struct {
+		bool t, f;              /* jt, jf are fates, whose places come later */
+	} later[PROGRAM_MAX];
+	unsigned n, at[FATES];
 };
 
 #define FIELD(f) offsetof(struct seccomp_data, f)
@@ -124,10 +149,9 @@ static void give(struct filter *p, uint32_t result)
 
 static const uint32_t yes = SECCOMP_RET_ALLOW, no = SECCOMP_RET_ERRNO | EPERM;
 
-/* Call nr, if its argument is one of n values; the number is loaded. */
-static void one_of(struct filter *p, int nr, unsigned arg, const uint32_t *values, unsigned n)
+/* If the argument is one of n values. */
+static void one_of(struct filter *p, unsigned arg, const uint32_t *values, unsigned n)
 {
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, n + 3);
 	load(p, ARG(arg));
 	for (unsigned i = 0; i < n; i++)
 		add(p, BPF_JMP | BPF_JEQ | BPF_K, values[i], n - i, 0);
@@ -135,43 +159,16 @@ static void one_of(struct filter *p, int nr, unsigned arg, const uint32_t *value
 	give(p, yes);
 }
 
-/* Call nr, if its argument has none of these bits; the number is loaded. */
-static void none_of(struct filter *p, int nr, unsigned arg, uint32_t bits)
+/* If the argument has none of these bits. */
+static void none_of(struct filter *p, unsigned arg, uint32_t bits)
 {
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)nr, 0, 4);
 	load(p, ARG(arg));
 	add(p, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
 	give(p, no);
 	give(p, yes);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	return ((const struct call *)a)->nr - ((const struct call *)b)->nr;
-}
-
-/* Rising runs of numbers; the first that ends at or behind the number decides. */
-static void add_calls(struct filter *p, int when)
-{
-	struct call c[ARRAY_LEN(calls)];
-	size_t n = 0;
-
-	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
-		if (calls[i].when & when)
-			c[n++] = calls[i];
-	qsort(c, n, sizeof(*c), by_number);
-	for (size_t i = 0, j; i < n; i = j) {
-		for (j = i + 1; j < n && c[j].nr <= c[j - 1].nr + 1; j++)
-			;
-		/* Below: refuse, which is right behind the last run's jumps. */
-		add(p, BPF_JMP | BPF_JGT | BPF_K, (uint32_t)c[j - 1].nr, 2, 0);
-		add(p, BPF_JMP | BPF_JGE | BPF_K, (uint32_t)c[i].nr, 0, 1);
-		give(p, yes);
-	}
-	give(p, no);
-}
-
-static void build(struct filter *p, int when)
+static void add_fate(struct filter *p, enum fate fate)
 {
 	static const uint32_t ioctls[] = { TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO };
 	static const uint32_t prctls[] = { PR_SET_NAME };
@@ -180,28 +177,105 @@ static void build(struct filter *p, int when)
 					   F_ADD_SEALS };
 	const uint32_t self[] = { (uint32_t)getpid() };
 
+	p->at[fate] = p->n;
+	switch (fate) {
+	case NO:
+		return give(p, no);
+	case YES:
+		return give(p, yes);
+	case MMAP: case MPROTECT:       /* no code but what is there already */
+		return none_of(p, 2, PROT_EXEC);
+	case IOCTL:
+		return one_of(p, 1, ioctls, ARRAY_LEN(ioctls));
+	case PRCTL:
+		return one_of(p, 0, prctls, ARRAY_LEN(prctls));
+	case FCNTL:
+		return one_of(p, 1, fcntls, ARRAY_LEN(fcntls));
+	case TGKILL:
+		return one_of(p, 0, self, 1);
+	case CLONE:     /* threads yes, processes no */
+		load(p, ARG(0));
+		add(p, BPF_ALU | BPF_AND | BPF_K, CLONE_THREAD | CLONE_VM, 0, 0);
+		add(p, BPF_JMP | BPF_JEQ | BPF_K, CLONE_THREAD | CLONE_VM, 1, 0);
+		give(p, no);
+		return give(p, yes);
+	case CLONE3:    /* it hides its flags, and the C library goes on with clone */
+		return give(p, SECCOMP_RET_ERRNO | ENOSYS);
+	case FATES:
+		break;
+	}
+}
+
+/* From `first` on it is this, as far as is known. */
+static void add_span(struct spans *s, uint32_t first, uint8_t fate)
+{
+	if (s->n && s->s[s->n - 1].first == first)
+		s->n--;
+	if (!s->n || s->s[s->n - 1].fate != fate)
+		s->s[s->n++] = (struct span){ first, fate };
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return ((const struct call *)a)->nr - ((const struct call *)b)->nr;
+}
+
+static void list_spans(struct spans *s, int when)
+{
+	struct call c[ARRAY_LEN(calls)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		if (calls[i].when & when)
+			c[n++] = calls[i];
+	qsort(c, n, sizeof(*c), by_number);
+	add_span(s, 0, NO);
+	for (size_t i = 0; i < n; i++) {
+		add_span(s, (uint32_t)c[i].nr, c[i].fate);
+		add_span(s, (uint32_t)c[i].nr + 1, NO);
+	}
+}
+
+/* Spans [from, to), two or more: halves, which follow, or fates. */
+static void add_tree(struct filter *p, const struct spans *s, unsigned from, unsigned to)
+{
+	unsigned mid = (from + to) / 2, at = p->n;
+
+	add(p, BPF_JMP | BPF_JGE | BPF_K, s->s[mid].first, 0, 0);
+	if (mid - from > 1) {
+		add_tree(p, s, from, mid);
+	} else {
+		p->f[at].jf = s->s[from].fate;
+		p->later[at].f = true;
+	}
+	if (to - mid > 1) {
+		p->f[at].jt = (uint8_t)(p->n - at - 1);
+		add_tree(p, s, mid, to);
+	} else {
+		p->f[at].jt = s->s[mid].fate;
+		p->later[at].t = true;
+	}
+}
+
+static void build(struct filter *p, int when)
+{
+	struct spans s = { .n = 0 };
+
 	load(p, FIELD(arch));
 	add(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	give(p, SECCOMP_RET_KILL_PROCESS);
 	load(p, FIELD(nr));
-	/* No code but what is there already. */
-	none_of(p, __NR_mmap, 2, PROT_EXEC);
-	none_of(p, __NR_mprotect, 2, PROT_EXEC);
-	one_of(p, __NR_ioctl, 1, ioctls, ARRAY_LEN(ioctls));
-	one_of(p, __NR_prctl, 0, prctls, ARRAY_LEN(prctls));
-	one_of(p, __NR_fcntl, 1, fcntls, ARRAY_LEN(fcntls));
-	one_of(p, __NR_tgkill, 0, self, 1);
-	/* Threads yes, processes no; clone3 hides its flags, and the C library
-	 * goes on with clone. */
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone3, 0, 1);
-	give(p, SECCOMP_RET_ERRNO | ENOSYS);
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, __NR_clone, 0, 5);
-	load(p, ARG(0));
-	add(p, BPF_ALU | BPF_AND | BPF_K, CLONE_THREAD | CLONE_VM, 0, 0);
-	add(p, BPF_JMP | BPF_JEQ | BPF_K, CLONE_THREAD | CLONE_VM, 1, 0);
-	give(p, no);
-	give(p, yes);
-	add_calls(p, when);
+	list_spans(&s, when);
+	add_tree(p, &s, 0, s.n);
+	for (unsigned i = 0; i < FATES; i++)
+		add_fate(p, (enum fate)i);
+	assert(p->n <= UINT8_MAX);      /* so that jumps reach */
+	for (unsigned i = 0; i < p->n; i++) {
+		if (p->later[i].t)
+			p->f[i].jt = (uint8_t)(p->at[p->f[i].jt] - i - 1);
+		if (p->later[i].f)
+			p->f[i].jf = (uint8_t)(p->at[p->f[i].jf] - i - 1);
+	}
 }
 
 static int filter_calls(int when, struct err *e)

@@ -18,7 +18,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 
-enum { HEAD = 65536 };
+enum { FIRST = 64, HEAD = 65536 };
 
 struct head {
 	uint8_t bytes[HEAD];
@@ -216,20 +216,23 @@ static const struct {
 int kind_of_file(const char *path, struct err *e)
 {
 	base_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	base_auto struct head *h = base_zalloc(sizeof(*h));
+	base_auto struct head *h = base_alloc(sizeof(*h));
 	struct stat st;
 	ssize_t n;
 
 	if (!h)
 		return err_set(e, ENOMEM, "out of memory");
+	h->len = 0;
 	if (fd < 0 || fstat(fd, &st))
 		return err_sys(e, "%s", path);
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, EISDIR, "%s: a folder: share it with --share %s:TAG", path, path);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EINVAL, "%s: not a regular file", path);
-	while (h->len < HEAD && (n = read(fd, h->bytes + h->len, HEAD - h->len)) > 0)
-		h->len += (size_t)n;
+	do {    /* programs that are small start at once: mostly the first words say it */
+		n = read(fd, h->bytes + h->len, h->len ? HEAD - h->len : FIRST);
+		h->len += n > 0 ? (size_t)n : 0;
+	} while (n > 0 && h->len < HEAD && !is_wasm(h));
 	for (size_t i = 0; ; i++)
 		if (kinds[i].test(h))
 			return !kinds[i].why_not

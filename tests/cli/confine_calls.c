@@ -112,5 +112,82 @@ static void with_a_folder_only_to_be_read(void)
 #endif
 }
 
+#ifdef ARCH
+/* What the filter says of a call whose arguments are all `arg`. */
+static uint32_t filtered(const struct filter *p, uint32_t nr, uint32_t arch, uint32_t arg)
+{
+	uint32_t a = 0;
+
+	for (unsigned i = 0, steps = 0; i < p->n; i++, steps++) {
+		const struct sock_filter *f = &p->f[i];
+		bool yes_;
+
+		CHECK(steps < 24);      /* the tree is one */
+		if (f->code == (BPF_RET | BPF_K))
+			return f->k;
+		if (f->code == (BPF_LD | BPF_W | BPF_ABS)) {
+			a = f->k == FIELD(arch) ? arch : f->k == FIELD(nr) ? nr : arg;
+			continue;
+		}
+		if (f->code == (BPF_ALU | BPF_AND | BPF_K)) {
+			a &= f->k;
+			continue;
+		}
+		yes_ = BPF_OP(f->code) == BPF_JGE ? a >= f->k :
+		       BPF_OP(f->code) == BPF_JSET ? a & f->k : a == f->k;
+		i += yes_ ? f->jt : f->jf;
+	}
+	TEST_FAIL("the filter has an end");
+	return 0;
+}
+
+static const struct call *listed(uint32_t nr, int when)
+{
+	for (size_t i = 0; i < ARRAY_LEN(calls); i++)
+		if ((uint32_t)calls[i].nr == nr && calls[i].when & when)
+			return &calls[i];
+	return NULL;
+}
+
+static void check_numbers(int when)
+{
+	struct filter p = { .n = 0 };
+
+	build(&p, when);
+	for (uint32_t nr = 0; nr < 2000; nr++) {
+		const struct call *c = listed(nr, when);
+		uint32_t got = filtered(&p, nr, ARCH, 0);
+
+		if (!c)
+			CHECK_EQ(got, no);
+		else if (c->fate == YES || c->fate == MMAP || c->fate == MPROTECT)
+			CHECK_EQ(got, yes);
+		else if (c->fate != FCNTL)
+			CHECK_EQ(got, c->fate == CLONE3 ? SECCOMP_RET_ERRNO | ENOSYS : no);
+		CHECK_EQ(filtered(&p, nr | 0x40000000, ARCH, 0), no);
+		CHECK_EQ(filtered(&p, nr, ARCH ^ 1, 0), SECCOMP_RET_KILL_PROCESS);
+	}
+	CHECK_EQ(filtered(&p, UINT32_MAX, ARCH, 0), no);
+	CHECK_EQ(filtered(&p, __NR_mmap, ARCH, PROT_EXEC), no);
+	CHECK_EQ(filtered(&p, __NR_mprotect, ARCH, PROT_EXEC | PROT_READ), no);
+	CHECK_EQ(filtered(&p, __NR_ioctl, ARCH, TIOCGWINSZ), yes);
+	CHECK_EQ(filtered(&p, __NR_fcntl, ARCH, F_GETFL), yes);
+	CHECK_EQ(filtered(&p, __NR_fcntl, ARCH, F_SETOWN), no);
+	CHECK_EQ(filtered(&p, __NR_tgkill, ARCH, (uint32_t)getpid()), yes);
+	CHECK_EQ(filtered(&p, __NR_clone, ARCH, CLONE_THREAD | CLONE_VM), yes);
+	CHECK_EQ(filtered(&p, __NR_clone, ARCH, CLONE_VM), no);
+}
+#endif
+
+static void each_number_has_its_fate(void)
+{
+#ifdef ARCH
+	check_numbers(ALWAYS);
+	check_numbers(ALWAYS | FILES);
+	check_numbers(ALWAYS | FILES | CHANGES | SOCKETS);
+#endif
+}
+
 TEST_MAIN({ "without_folders", without_folders },
-	  { "with_a_folder_only_to_be_read", with_a_folder_only_to_be_read })
+	  { "with_a_folder_only_to_be_read", with_a_folder_only_to_be_read },
+	  { "each_number_has_its_fate", each_number_has_its_fate })
