@@ -277,7 +277,8 @@ uint64_t ir_const_bits(const struct ir_func *f, ir_ref v); /* low 64 */
 uint64_t ir_const_high(const struct ir_func *f, ir_ref v); /* of v128 */
 static inline bool ir_is_const(const struct ir_func *f, ir_ref v);
 
-/* Exits: make one, give it slots (usually `promote` does), hand it to emit. */
+/* Exits: make one, give it slots (usually `promote` does), hand it to emit.
+ * An exit belongs to one instruction. */
 uint32_t ir_exit(struct ir_func *f, uint32_t kind, uint64_t cookie);
 void ir_exit_slot(struct ir_func *f, uint32_t exit, uint32_t offset, enum ir_how how, ir_ref v);
 /* The types of RET's operands, before the first RET. */

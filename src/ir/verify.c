@@ -18,6 +18,7 @@ struct check {
 	size_t size;
 	uint32_t block;
 	uint32_t *pos; /* place of each instruction in its block */
+	uint8_t *exit_used;
 	bool bad;
 };
 
@@ -160,6 +161,7 @@ static void check_exit(struct check *k, ir_ref r)
 	VERIFY(k, r, i->x < f->nexit, "no such exit");
 	if (k->bad)
 		return;
+	VERIFY(k, r, !k->exit_used[i->x]++, "its exit is another's too");
 	x = &f->exit[i->x];
 	VERIFY(k, r, x->slots <= f->nlist && x->nslots <= (f->nlist - x->slots) / 2, "bad list of slots");
 	for (uint32_t n = 0; n < x->nslots && !k->bad; n++) {
@@ -300,10 +302,11 @@ const char *ir_verify(struct ir_func *f, char *buf, size_t size)
 		return "out of memory";
 	if (!f->norder)
 		return "no block";
+	k.exit_used = ir__scratch(f, f->nexit, 1);
 	k.pos = ir__scratch(f, f->ninsn, sizeof(*k.pos));
-	for (uint32_t n = 0; k.pos && n < f->norder && !k.bad; n++)
+	for (uint32_t n = 0; !f->failed && n < f->norder && !k.bad; n++)
 		check_block(&k, f->order[n]);
-	if (k.pos && !k.bad && ir_cfg(f, &k.cfg) && ir_dominators(f, &k.cfg))
+	if (!f->failed && !k.bad && ir_cfg(f, &k.cfg) && ir_dominators(f, &k.cfg))
 		check_uses(&k);
 	ir__scratch_reset(f);
 	return f->failed ? "out of memory" : k.bad ? buf : NULL;
