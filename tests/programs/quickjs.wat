@@ -18,6 +18,7 @@
   (import "quickjs" "qjs_get_exception" (func $exception (result i32)))
   (import "quickjs" "qjs_get_string" (func $text_of (param i32) (result i32)))
   (import "quickjs" "qjs_execute_pending_job" (func $job (result i32)))
+  (export "memory" (memory 0))
 
   (data $prelude "globalThis.printed = ''; globalThis.print = (...a) => { printed += a.join(' ') + '\\n' };\00")
   (data $printed "printed\00")

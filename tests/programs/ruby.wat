@@ -15,6 +15,7 @@
   (import "ruby" "ruby-init-loadpath: func() -> ()" (func $loadpath))
   (import "ruby" "rb-eval-string-protect: func(str: string) -> tuple<handle<rb-abi-value>, s32>"
     (func $eval (param i32 i32) (result i32)))
+  (export "memory" (memory 0))
 
   (data $options "ruby\00-EUTF-8\00-e_=0\00")
   (data $report "$stderr.puts $!.full_message(highlight: false) unless SystemExit === $!\00")
