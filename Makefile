@@ -53,7 +53,7 @@ LDFLAGS  += $(shell echo 'int main(void){return 0;}' | $(CC) -Wl,-z,pack-relativ
 	grep -q . || echo -Wl,-z,pack-relative-relocs)
 
 # Instructions a second time, for processors that have more than x86-64's least.
-X86_V3   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-march=x86-64-v3)
+X86_V3   := $(if $(filter x86_64%,$(shell $(CC) -dumpmachine 2>/dev/null)),-march=x86-64-v3)
 CFLAGS.src/wasm/interp_num_v3.c := $(X86_V3)
 CFLAGS.src/wasm/interp_simd_v3.c := $(X86_V3)
 CFLAGS.src/wasm/interp_simd_v3_det.c := $(X86_V3)
