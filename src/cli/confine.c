@@ -40,7 +40,7 @@
 enum { ALWAYS = 1, FILES = 2, CHANGES = 4, SOCKETS = 8 };
 
 /* What becomes of a call: these, or a look at its arguments. */
-enum fate { NO, YES, CLONE3, MMAP, MPROTECT, IOCTL, PRCTL, FCNTL, TGKILL, CLONE, FATES };
+enum fate { CLONE3, MAPS, IOCTL, PRCTL, FCNTL, TGKILL, CLONE, NO, YES, FATES };
 
 struct call {
 	int nr;
@@ -49,7 +49,7 @@ struct call {
 #define C(name, when) { __NR_##name, when, YES },
 #define LOOK(name, fate) { __NR_##name, ALWAYS, fate },
 static const struct call calls[] = {
-	LOOK(mmap, MMAP) LOOK(mprotect, MPROTECT) LOOK(ioctl, IOCTL) LOOK(prctl, PRCTL)
+	LOOK(mmap, MAPS) LOOK(mprotect, MAPS) LOOK(ioctl, IOCTL) LOOK(prctl, PRCTL)
 	LOOK(fcntl, FCNTL) LOOK(tgkill, TGKILL) LOOK(clone, CLONE) LOOK(clone3, CLONE3)
 	/* memory and threads */
 	C(brk, ALWAYS) C(munmap, ALWAYS) C(mremap, ALWAYS)
@@ -149,23 +149,20 @@ static void give(struct filter *p, uint32_t result)
 
 static const uint32_t yes = SECCOMP_RET_ALLOW, no = SECCOMP_RET_ERRNO | EPERM;
 
-/* If the argument is one of n values. */
+/* A fate, whose place comes later, if the test holds, or if it does not. */
+static void to_if(struct filter *p, uint16_t test, uint32_t k, enum fate fate)
+{
+	p->later[p->n].t = true;
+	add(p, BPF_JMP | BPF_K | test, k, fate, 0);
+}
+
+/* The argument is one of n values. */
 static void one_of(struct filter *p, unsigned arg, const uint32_t *values, unsigned n)
 {
 	load(p, ARG(arg));
 	for (unsigned i = 0; i < n; i++)
-		add(p, BPF_JMP | BPF_JEQ | BPF_K, values[i], n - i, 0);
+		to_if(p, BPF_JEQ, values[i], YES);
 	give(p, no);
-	give(p, yes);
-}
-
-/* If the argument has none of these bits. */
-static void none_of(struct filter *p, unsigned arg, uint32_t bits)
-{
-	load(p, ARG(arg));
-	add(p, BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1);
-	give(p, no);
-	give(p, yes);
 }
 
 static void add_fate(struct filter *p, enum fate fate)
@@ -179,12 +176,10 @@ static void add_fate(struct filter *p, enum fate fate)
 
 	p->at[fate] = p->n;
 	switch (fate) {
-	case NO:
-		return give(p, no);
-	case YES:
+	case MAPS:      /* no code but what is there already */
+		load(p, ARG(2));
+		to_if(p, BPF_JSET, PROT_EXEC, NO);
 		return give(p, yes);
-	case MMAP: case MPROTECT:       /* no code but what is there already */
-		return none_of(p, 2, PROT_EXEC);
 	case IOCTL:
 		return one_of(p, 1, ioctls, ARRAY_LEN(ioctls));
 	case PRCTL:
@@ -196,11 +191,14 @@ static void add_fate(struct filter *p, enum fate fate)
 	case CLONE:     /* threads yes, processes no */
 		load(p, ARG(0));
 		add(p, BPF_ALU | BPF_AND | BPF_K, CLONE_THREAD | CLONE_VM, 0, 0);
-		add(p, BPF_JMP | BPF_JEQ | BPF_K, CLONE_THREAD | CLONE_VM, 1, 0);
-		give(p, no);
-		return give(p, yes);
+		to_if(p, BPF_JEQ, CLONE_THREAD | CLONE_VM, YES);
+		return give(p, no);
 	case CLONE3:    /* it hides its flags, and the C library goes on with clone */
 		return give(p, SECCOMP_RET_ERRNO | ENOSYS);
+	case NO:
+		return give(p, no);
+	case YES:
+		return give(p, yes);
 	case FATES:
 		break;
 	}

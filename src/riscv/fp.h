@@ -32,6 +32,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "riscv/fp_soft.h"
 
 #if FLT_EVAL_METHOD == 0 && !defined(__FAST_MATH__) && \
@@ -251,7 +252,7 @@ static inline bool fp_have_fma(void)
 #ifdef __FMA__
 	return true;
 #else
-	return __builtin_cpu_supports("fma");
+	return cpu_has(CPU_FMA);
 #endif
 }
 static inline double fp_fma64(double a, double b, double c)

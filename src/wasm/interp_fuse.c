@@ -190,36 +190,49 @@
 enum { PLACES = 1 << 10 };
 struct wasm_fuse {
 	struct place {
-		wasm_op_fn *first, *second, *pair;
+		int32_t first, second, pair;    /* near(); 0: empty */
 	} places[PLACES];
 };
 
-static inline unsigned place_of(wasm_op_fn *first, wasm_op_fn *second)
+/* A handler in half the room: from another one, as no code is far from other. */
+static inline int32_t near(wasm_op_fn *fn)
 {
-	const uint64_t h = (uintptr_t)first * 0x9e3779b97f4a7c15ull ^
-		(uintptr_t)second * 0xc2b2ae3d27d4eb4full;
+	return (int32_t)((uintptr_t)fn - (uintptr_t)wasm__op_exit);
+}
+
+static inline wasm_op_fn *far(int32_t near)
+{
+	return near ? (wasm_op_fn *)((uintptr_t)wasm__op_exit + (uintptr_t)(intptr_t)near) : NULL;
+}
+
+static inline unsigned place_of(int32_t first, int32_t second)
+{
+	const uint64_t h = (uint32_t)first * 0x9e3779b97f4a7c15ull ^
+		(uint32_t)second * 0xc2b2ae3d27d4eb4full;
 
 	return (unsigned)(h >> 40) % PLACES;
 }
 
 wasm_op_fn *wasm__fuse_find(const struct wasm_fuse *f, wasm_op_fn *first, wasm_op_fn *second)
 {
-	for (unsigned i = place_of(first, second);; i = (i + 1) % PLACES) {
+	const int32_t a = near(first), b = near(second);
+
+	for (unsigned i = place_of(a, b);; i = (i + 1) % PLACES) {
 		const struct place *p = &f->places[i];
 
-		if (!p->first || (p->first == first && p->second == second))
-			return p->pair;
+		if (!p->pair || (p->first == a && p->second == b))
+			return far(p->pair);
 	}
 }
 
 #if FUSING
 static void add(struct wasm_fuse *f, wasm_op_fn *first, wasm_op_fn *second, wasm_op_fn *pair)
 {
-	unsigned i = place_of(first, second);
+	unsigned i = place_of(near(first), near(second));
 
-	while (f->places[i].first)
+	while (f->places[i].pair)
 		i = (i + 1) % PLACES;
-	f->places[i] = (struct place){ first, second, pair };
+	f->places[i] = (struct place){ near(first), near(second), near(pair) };
 }
 #endif
 

@@ -8,11 +8,12 @@
 #define SIMD_TABLE_GUARDED wasm__h_simd_guarded
 #include "wasm/interp_simd.h"
 
+#include "base/cpu.h"
+
 struct wasm_simd_handlers wasm__simd_handlers(bool deterministic)
 {
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-	    __builtin_cpu_supports("bmi2"))
+	if (cpu_has(CPU_X86_64_V3))
 		return deterministic ?
 			(struct wasm_simd_handlers){ wasm__h_simd_v3_det,
 				wasm__h_simd_v3_det_guarded, wasm__h_num_v3 } :

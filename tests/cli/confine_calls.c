@@ -160,7 +160,7 @@ static void check_numbers(int when)
 
 		if (!c)
 			CHECK_EQ(got, no);
-		else if (c->fate == YES || c->fate == MMAP || c->fate == MPROTECT)
+		else if (c->fate == YES || c->fate == MAPS)
 			CHECK_EQ(got, yes);
 		else if (c->fate != FCNTL)
 			CHECK_EQ(got, c->fate == CLONE3 ? SECCOMP_RET_ERRNO | ENOSYS : no);
