@@ -86,7 +86,8 @@ struct wasi_thread {
 	struct wasm_rt_func *start;
 	uint32_t tid, arg;
 	pthread_t thread;
-	bool done, claimed;
+	bool done;
+	bool claimed;           /* somebody joins it, or still makes it */
 };
 
 /* A stream of the options. */

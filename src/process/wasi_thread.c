@@ -124,11 +124,20 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+static void unlist(struct wasi *w, struct wasi_thread *t)
+{
+	struct wasi_thread **p = &w->threads;
+
+	while (*p != t)
+		p = &(*p)->next;
+	*p = t->next;
+}
+
 /* Join threads that are done, or all of them.  Who joins one has claimed it; it
  * stays on the list, so that it can still be interrupted. */
 static void reap(struct wasi *w, bool all)
 {
-	struct wasi_thread **p, *t;
+	struct wasi_thread *t;
 
 	for (;;) {
 		lock_take(&w->lock);
@@ -141,9 +150,7 @@ static void reap(struct wasi *w, bool all)
 			return;
 		pthread_join(t->thread, NULL);
 		lock_take(&w->lock);
-		for (p = &w->threads; *p != t; p = &(*p)->next)
-			;
-		*p = t->next;
+		unlist(w, t);
 		lock_drop(&w->lock);
 		base_free(t);
 	}
@@ -168,6 +175,20 @@ static int find_start(struct wasi_thread *t, struct wasm_instance *inst, struct 
 	return 0;
 }
 
+/* From here on it can be interrupted: instantiation runs the guest's code. */
+static int open_store(struct wasi_thread *t, struct err *e)
+{
+	const struct wasi_threads *o = &t->w->threads_options;
+	struct wasm_store *s = wasm_store_create(o->module->store, &o->limits, e);
+
+	if (!s)
+		return -e->code;
+	lock_take(&t->w->lock);
+	t->store = s;
+	lock_drop(&t->w->lock);
+	return atomic_load(&t->w->stop) ? -EINTR : 0;
+}
+
 static int make_store(struct wasi_thread *t, struct err *e)
 {
 	const struct wasi_threads *o = &t->w->threads_options;
@@ -179,9 +200,9 @@ static int make_store(struct wasi_thread *t, struct err *e)
 
 	if (!imports)
 		return -ENOMEM;
-	t->store = wasm_store_create(m->store, &o->limits, e);
-	if (!t->store)
-		return -e->code;
+	r = open_store(t, e);
+	if (r)
+		return r;
 	r = wasi_link(t->w, t->store, m, imports, NULL, e);
 	if (!r && o->fill)
 		r = o->fill(o->arg, t->store, imports, e);
@@ -204,51 +225,71 @@ static int start_thread(struct wasi_thread *t)
 
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, STACK);
-	/* Under the lock: who interrupts all sees it or stops it before. */
+	/* Under the lock: who joins all waits for it, or it is not begun. */
 	lock_take(&w->lock);
 	r = atomic_load(&w->stop) ? EINTR : pthread_create(&t->thread, &a, thread_main, t);
-	if (!r) {
-		t->next = w->threads;
-		w->threads = t;
-	}
+	t->claimed = r;
 	lock_drop(&w->lock);
 	pthread_attr_destroy(&a);
 	return -r;
 }
 
-static int spawn(struct wasi *w, uint32_t arg, uint32_t *tid)
+/* A start function of a thread that is being made starts none: each would be
+ * made on the host's stack of the one before. */
+static bool is_being_made(const struct wasi *w, const struct wasm_store *s)
+{
+	for (const struct wasi_thread *t = w->threads; t; t = t->next)
+		if (t->store == s)
+			return t->claimed;
+	return false;
+}
+
+/* The new thread in the list, or a negative errno. */
+static int enlist(struct wasi *w, const struct wasm_store *s, struct wasi_thread *t)
+{
+	if (!w->threads_on)
+		return -ENOSYS;
+	if (!w->memory)
+		return -EINVAL;
+	if (w->nthreads >= w->max_threads || is_being_made(w, s))
+		return -EAGAIN;
+	w->nthreads++;
+	t->tid = w->next_tid = w->next_tid % TID_MAX + 1;
+	t->claimed = true;
+	t->next = w->threads;
+	w->threads = t;
+	return 0;
+}
+
+static int spawn(struct wasi *w, struct wasm_store *s, uint32_t arg, uint32_t *tid)
 {
 	struct wasi_thread *t = base_zalloc(sizeof(*t));
 	struct err e = { 0 };
-	int r = !w->threads_on ? -ENOSYS : t ? 0 : -ENOMEM;
+	int r;
 
+	if (!t)
+		return -ENOMEM;
+	t->w = w;
+	t->arg = arg;
 	lock_take(&w->lock);
-	if (!r && !w->memory)
-		r = -EINVAL;
-	if (!r && w->nthreads >= w->max_threads)
-		r = -EAGAIN;
-	if (!r) {
-		w->nthreads++;
-		*tid = w->next_tid = w->next_tid % TID_MAX + 1;
-	}
+	r = enlist(w, s, t);
+	*tid = t->tid;
 	lock_drop(&w->lock);
 	if (r) {
 		base_free(t);
 		return r;
 	}
-	t->w = w;
-	t->tid = *tid;
-	t->arg = arg;
 	r = make_store(t, &e);
 	if (!r)
 		r = start_thread(t);
 	if (!r)
 		return 0;
-	wasm_store_destroy(t->store);
-	base_free(t);
 	lock_take(&w->lock);
+	unlist(w, t);
 	w->nthreads--;
 	lock_drop(&w->lock);
+	wasm_store_destroy(t->store);
+	base_free(t);
 	return r;
 }
 
@@ -279,7 +320,7 @@ enum wasm_trap wasi__thread_spawn(void *ctx, struct wasm_store *s,
 
 	reap(w, false);
 	find_memory(w, s);
-	r = spawn(w, (uint32_t)args[0].i32, &tid);
+	r = spawn(w, s, (uint32_t)args[0].i32, &tid);
 	if (atomic_load(&w->stop))
 		return WASM_TRAP_INTERRUPT;
 	results[0].i32 = r ? -(int32_t)wasi__errno(r) : (int32_t)tid;

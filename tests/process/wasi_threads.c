@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wasi-threads: threads share memory and files, and end together. */
+#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "process/wasi.h"
@@ -26,6 +28,15 @@ static const char text[] =
 	"  (if (i32.eq (local.get $kind) (i32.const 3)) (then (loop $s (br $s))))"
 	"  (drop (i32.atomic.rmw.add (i32.const 4) (i32.const 1)))"
 	"  (drop (memory.atomic.notify (i32.const 4) (i32.const 1))))"
+	/* What an instance begins with, by word 12: nothing, forever, another thread. */
+	"(func $begin"
+	"  (if (i32.eq (i32.load (i32.const 12)) (i32.const 1)) (then (loop $s (br $s))))"
+	"  (if (i32.eq (i32.load (i32.const 12)) (i32.const 2))"
+	"    (then (i32.store (i32.const 16) (call $spawn (i32.const 0))))))"
+	"(start $begin)"
+	"(func (export \"begin\") (param i32 i32) (result i32)"
+	"  (i32.store (i32.const 12) (local.get 0)) (i32.const 0))"
+	"(func (export \"nested\") (result i32) (i32.load (i32.const 16)))"
 	/* Spawns n threads; how many were made. */
 	"(func (export \"start\") (param $n i32) (param $kind i32) (result i32)"
 	"  (local $made i32)"
@@ -213,9 +224,54 @@ static void many_short_threads(void)
 	CHECK_EQ(end(&p, WASM_OK, &status, message), WASM_OK);
 }
 
+static void *stop_soon(void *w)
+{
+	usleep(50000);
+	wasi_stop(w);
+	return NULL;
+}
+
+/* It runs while the thread is being made. */
+static void a_start_function_can_be_interrupted(void)
+{
+	char message[256];
+	pthread_t thread;
+	uint32_t status;
+	struct prog p;
+	int32_t n;
+
+	begin(&p, 8);
+	CHECK_EQ(call(&p, "begin", 1, 0, &n), 0);
+	CHECK_EQ(pthread_create(&thread, NULL, stop_soon, p.w), 0);
+	CHECK_EQ(call(&p, "start", 1, 0, &n), WASM_TRAP_INTERRUPT);
+	pthread_join(thread, NULL);
+	CHECK_EQ(end(&p, WASM_TRAP_INTERRUPT, &status, message), WASM_TRAP_INTERRUPT);
+}
+
+/* Else each of a thousand would be made on the stack of the one before. */
+static void a_start_function_starts_no_threads(void)
+{
+	char message[256];
+	uint32_t status;
+	struct prog p;
+	int32_t n;
+
+	begin(&p, 1000);
+	CHECK_EQ(call(&p, "begin", 2, 0, &n), 0);
+	CHECK_EQ(call(&p, "start", 1, 0, &n), 0);
+	CHECK_EQ(n, 1);
+	CHECK_EQ(call(&p, "join", 1, 0, &n), 0);
+	CHECK_EQ(n, 1000);
+	CHECK_EQ(call(&p, "nested", 0, 0, &n), 0);
+	CHECK(n < 0);
+	CHECK_EQ(end(&p, WASM_OK, &status, message), WASM_OK);
+}
+
 TEST_MAIN({ "threads_share_memory", threads_share_memory },
 	  { "exit_of_a_thread_ends_all", exit_of_a_thread_ends_all },
 	  { "trap_of_a_thread_ends_a_sleep", trap_of_a_thread_ends_a_sleep },
 	  { "the_end_of_the_first_ends_all", the_end_of_the_first_ends_all },
 	  { "threads_are_limited", threads_are_limited },
-	  { "many_short_threads", many_short_threads })
+	  { "many_short_threads", many_short_threads },
+	  { "a_start_function_can_be_interrupted", a_start_function_can_be_interrupted },
+	  { "a_start_function_starts_no_threads", a_start_function_starts_no_threads })
