@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 unsigned base_utf8_len(const void *at, size_t n)
 {
@@ -36,4 +37,21 @@ bool base_utf8(const void *at, size_t n)
 		i += len;
 	}
 	return true;
+}
+
+/* Of ASCII, or one of U+0080 to U+009F. */
+static bool is_control(const uint8_t *p, unsigned len)
+{
+	return len == 1 ? p[0] < ' ' || p[0] == 0x7f : p[0] == 0xc2 && p[1] < 0xa0;
+}
+
+void base_utf8_clean(char *s, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		unsigned len = base_utf8_len(s + i, n - i);
+
+		if (!len || is_control((const uint8_t *)s + i, len))
+			memset(s + i, '?', len += !len);
+		i += len;
+	}
 }

@@ -9,5 +9,7 @@
 /* Bytes of the first character of n (at least 1); 0: malformed. */
 unsigned base_utf8_len(const void *p, size_t n);
 bool base_utf8(const void *p, size_t n);
+/* For terminals: '?' for each byte of what is malformed or steers them. */
+void base_utf8_clean(char *s, size_t n);
 
 #endif

@@ -25,29 +25,17 @@ const struct cli_command cli_commands[] = {
 	{ NULL, NULL, NULL },
 };
 
-/* Of ASCII, or one of U+0080 to U+009F. */
-static bool is_control(const char *p, size_t n)
-{
-	const unsigned char c = (unsigned char)p[0];
-
-	return n == 1 ? c < ' ' || c == 0x7f : c == 0xc2 && (unsigned char)p[1] < 0xa0;
-}
-
 void cli_say(const char *fmt, ...)
 {
 	char line[1024];
 	va_list ap;
-	size_t n, k;
+	size_t n;
 
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof(line) - 1, fmt, ap);
 	va_end(ap);
 	n = strlen(line);
-	for (size_t i = 0; i < n; i += k) {
-		k = base_utf8_len(line + i, n - i);
-		if (!k || is_control(line + i, k))
-			memset(line + i, '?', k += !k);
-	}
+	base_utf8_clean(line, n);
 	line[n] = '\n';
 	fwrite(line, 1, n + 1, stderr);
 }

@@ -13,6 +13,7 @@
 #include "wasm/interp.h"
 
 #include "wasm/interp_ops.h"
+#include "wasm/trace_call.h"
 
 #include <errno.h>
 #include <string.h>
@@ -237,6 +238,7 @@ enum wasm_trap wasm__interp_call(struct wasm_store *s, struct wasm_rt_func *f, u
 	in->run = run.outer;
 	mem_fault_leave(&run.fault);
 	if (run.trap) {
+		wasm__trace_trap(s, base, run.trap);
 		wasm__trace(s);
 		wasm__backtrace(s);
 	} else {

@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "wasm/gc.h"
+#include "wasm/trace_call.h"
 
 enum { REFS_MAX = 1 << 20, FEW = 16 };
 
@@ -298,6 +299,8 @@ enum wasm_trap wasm__host_call(struct wasm_store *s, struct wasm_rt_func *f,
 	base_auto union wasm_val *many = NULL;
 	enum wasm_trap t;
 
+	if (log_tracing(CALL))
+		wasm__trace_flush(s);
 	if (d->nparams > FEW || d->nresults > FEW) {
 		args = many = base_calloc((size_t)d->nparams + d->nresults, sizeof(*many));
 		if (!many)

@@ -153,6 +153,7 @@ struct wasm_store {
 	struct wasm_instance *tail_caller; /* whose tail call of one is on its way */
 	struct wasm__owned *owned;      /* store.c's lists */
 	struct wasm_interp *interp;     /* interp.h */
+	struct wasm_call_trace *calls;  /* trace_call.h; NULL: none was traced */
 };
 
 static inline wasm_word wasm__func_word(const struct wasm_store *s, const struct wasm_rt_func *f)

@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 #include "wasm/gc.h"
+#include "wasm/trace_call.h"
 
 enum {
 	FUNCS_MAX = 16 << 20, FUNCS_MIN = 64 << 10,
@@ -166,6 +167,7 @@ void wasm_store_destroy(struct wasm_store *s)
 	wasm__interp_store_fini(s);
 	wasm_gc_fini(s);
 	mem_area_unmap(s->funcs, area_size(s));
+	wasm__trace_fini(s);
 	base_free(s->backtrace);
 	base_free(s->owned);
 	base_free(s);

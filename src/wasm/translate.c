@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "wasm/leb.h"
+#include "wasm/trace_call.h"
 
 enum { FRAME_SLOTS_MAX = UINT16_MAX - 64 };
 
@@ -193,6 +194,8 @@ static bool prologue(struct wasm_translator *t, const struct wasm_func *f)
 		op->d = (uint16_t)zero;
 		op->a = (uint16_t)first;
 	}
+	if (log_tracing(CALL))
+		tr_emit(t, wasm__op_trace_entered, 1)->d = (uint16_t)t->param_slots;
 	return true;
 }
 

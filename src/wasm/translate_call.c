@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "wasm/translate.h"
+#include "wasm/trace_call.h"
 
 /* The slot that the next entry would have. */
 static uint32_t slot_above(const struct wasm_translator *t, uint32_t sp)
@@ -140,6 +141,13 @@ static void return_call(struct wasm_translator *t, const struct wasm_insn *in)
 
 /* ---- returns ---- */
 
+static struct wasm_op *emit_return(struct wasm_translator *t, wasm_op_fn *fn)
+{
+	if (log_tracing(CALL))
+		tr_emit(t, wasm__op_trace_left, 1)->d = (uint16_t)t->param_slots;
+	return tr_emit(t, fn, 1);
+}
+
 void tr_return(struct wasm_translator *t)
 {
 	static wasm_op_fn *const fns[ACCS][2] = {
@@ -150,7 +158,7 @@ void tr_return(struct wasm_translator *t)
 	uint16_t slot = 0;
 
 	if (t->nresults == 0) {
-		op = tr_emit(t, wasm__op_ret0, 1);
+		op = emit_return(t, wasm__op_ret0);
 	} else if (t->nresults == 1 && tr_top(t, 0)->type != WASM_V128) {
 		struct ent *e = tr_top(t, 0);
 		enum loc loc = tr_loc(t, e, &slot);
@@ -160,11 +168,11 @@ void tr_return(struct wasm_translator *t)
 			slot = tr_slot(t, e);
 			loc = LOC_S;
 		}
-		op = tr_emit(t, fns[tr_acc_of(e->type)][loc == LOC_R], 1);
+		op = emit_return(t, fns[tr_acc_of(e->type)][loc == LOC_R]);
 	} else {
 		tr_home_top(t, t->nresults);
 		slot = t->stack[t->sp - t->nresults].slot;
-		op = tr_emit(t, wasm__op_retn, 1);
+		op = emit_return(t, wasm__op_retn);
 		op->u32 = t->result_slots;
 	}
 	op->a = slot;
