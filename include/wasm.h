@@ -9,7 +9,9 @@
  * parameter: the callee takes it (a vector with all that is in it).  On a
  * parameter called `out`: the callee fills it and the caller owns what is in
  * it then.  Everything else is borrowed.  Deleting a reference ends this hold
- * on the object, not necessarily the object.
+ * on the object, not necessarily the object: what is made in a store (functions,
+ * memories, tables, globals, instances) takes its memory until the store is
+ * deleted.  For many short-lived instances use a store each.
  *
  * Threads.  An engine, and a shared module, may be used by all threads at
  * once; a store and everything that belongs to it by one at a time.
