@@ -325,6 +325,15 @@ static void write_back(struct promote *p, uint32_t b, ir_ref before, bool frame)
 	}
 }
 
+/* What the table of an exit says already is newer than any PUTSTATE. */
+static bool has_slot(const struct ir_func *f, const struct ir_exit *x, uint32_t offset)
+{
+	for (uint32_t n = 0; n < x->nslots; n++)
+		if ((f->list[x->slots + 2 * n] & IR_OFFSET_MASK) == offset)
+			return true;
+	return false;
+}
+
 /* Exits between two changes of state have the same table: one list for all. */
 static void fill_exit(struct promote *p, uint32_t b, struct ir_exit *x)
 {
@@ -338,7 +347,8 @@ static void fill_exit(struct promote *p, uint32_t b, struct ir_exit *x)
 		return;
 	}
 	EACH_DIRTY(p, s)
-		ir_exit_slot(f, index, p->slot[s].offset, IR_HOW_PLAIN, read(p, b, s));
+		if (!own || !has_slot(f, x, p->slot[s].offset))
+			ir_exit_slot(f, index, p->slot[s].offset, IR_HOW_PLAIN, read(p, b, s));
 	x = &f->exit[index];
 	p->shared = own ? 0 : x->slots;
 	p->nshared = x->nslots;
