@@ -40,7 +40,7 @@ typedef struct dp_limits_t {
 	uint64_t table;         /* entries of all tables; 0: 10 million */
 	uint32_t stack;         /* bytes of the guest's stack; 0: 8 MiB */
 	bool has_fuel;
-	uint64_t fuel;          /* about an instruction each */
+	uint64_t fuel;          /* about an instruction each, or 64 bytes of a bulk one */
 	bool deterministic;     /* canonical NaNs; two runs are the same */
 } dp_limits_t;
 

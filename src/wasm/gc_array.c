@@ -8,6 +8,7 @@
  * the array is old.
  */
 #include "wasm/gc_heap.h"
+#include "wasm/store.h"
 
 static bool outside(uint64_t at, uint64_t n, uint64_t len)
 {
@@ -34,6 +35,49 @@ static void wrote(struct wasm_store *s, wasm_word a, uint32_t at, uint32_t n)
 			wasm_gc_wrote_at(s, a, &e[i], e[i]);
 }
 
+/* What is there may overlap with where it goes. */
+static enum wasm_trap move(struct wasm_store *s, wasm_word a, uint32_t at, const void *from,
+			   uint32_t n)
+{
+	struct wasm_gc *g = s->gc;
+	uint8_t *to = element(g, a, at);
+	const unsigned shift = gc_type_of(g, gc_obj(g, a))->shift;
+	struct wasm__bulk b = { .left = n, .shift = shift,
+				.down = (uintptr_t)to > (uintptr_t)from };
+	enum wasm_trap t = wasm__bulk_pay(s, (uint64_t)n << shift);
+
+	while (!t && wasm__bulk_next(&b, s, &t)) {
+		memmove(to + (b.at << shift), (const uint8_t *)from + (b.at << shift),
+			b.n << shift);
+		wrote(s, a, at + (uint32_t)b.at, (uint32_t)b.n);
+	}
+	return t;
+}
+
+static void fill(void *p, unsigned shift, const uint64_t *value, uint64_t n)
+{
+	switch (shift) {
+	case 0:
+		memset(p, (int)value[0], n);
+		break;
+	case 1:
+		for (uint64_t i = 0; i < n; i++)
+			((uint16_t *)p)[i] = (uint16_t)value[0];
+		break;
+	case 2:
+		for (uint64_t i = 0; i < n; i++)
+			((uint32_t *)p)[i] = (uint32_t)value[0];
+		break;
+	case 3:
+		for (uint64_t i = 0; i < n; i++)
+			((uint64_t *)p)[i] = value[0];
+		break;
+	default:
+		for (uint64_t i = 0; i < n; i++)
+			memcpy((uint8_t *)p + 16 * i, value, 16);
+	}
+}
+
 enum wasm_trap wasm_gc_array_fill(struct wasm_store *s, wasm_word a, uint32_t at,
 				  const uint64_t *value, uint32_t n)
 {
@@ -44,29 +88,15 @@ enum wasm_trap wasm_gc_array_fill(struct wasm_store *s, wasm_word a, uint32_t at
 	if (outside(at, n, gc_obj(g, a)->len))
 		return WASM_TRAP_ARRAY;
 	uint8_t *p = element(g, a, at);
+	const unsigned shift = gc_type_of(g, gc_obj(g, a))->shift;
+	struct wasm__bulk b = { .left = n, .shift = shift };
+	enum wasm_trap t = wasm__bulk_pay(s, (uint64_t)n << shift);
 
-	switch (gc_type_of(g, gc_obj(g, a))->shift) {
-	case 0:
-		memset(p, (int)value[0], n);
-		break;
-	case 1:
-		for (uint32_t i = 0; i < n; i++)
-			((uint16_t *)p)[i] = value[0];
-		break;
-	case 2:
-		for (uint32_t i = 0; i < n; i++)
-			((uint32_t *)p)[i] = value[0];
-		break;
-	case 3:
-		for (uint32_t i = 0; i < n; i++)
-			((uint64_t *)p)[i] = value[0];
-		break;
-	default:
-		for (uint32_t i = 0; i < n; i++)
-			memcpy(p + 16ull * i, value, 16);
+	while (!t && wasm__bulk_next(&b, s, &t)) {
+		fill(p + (b.at << shift), shift, value, b.n);
+		wrote(s, a, at + (uint32_t)b.at, (uint32_t)b.n);
 	}
-	wrote(s, a, at, n);
-	return WASM_OK;
+	return t;
 }
 
 enum wasm_trap wasm_gc_array_copy(struct wasm_store *s, wasm_word d, uint32_t at,
@@ -78,10 +108,7 @@ enum wasm_trap wasm_gc_array_copy(struct wasm_store *s, wasm_word d, uint32_t at
 		return WASM_TRAP_NULL_ARRAY;
 	if (outside(at, n, gc_obj(g, d)->len) || outside(src, n, gc_obj(g, from)->len))
 		return WASM_TRAP_ARRAY;
-	memmove(element(g, d, at), element(g, from, src),
-		(uint64_t)n << gc_type_of(g, gc_obj(g, d))->shift);
-	wrote(s, d, at, n);
-	return WASM_OK;
+	return move(s, d, at, element(g, from, src), n);
 }
 
 enum wasm_trap wasm_gc_array_init_data(struct wasm_instance *i, wasm_word a, uint32_t at,
@@ -98,9 +125,7 @@ enum wasm_trap wasm_gc_array_init_data(struct wasm_instance *i, wasm_word a, uin
 
 	if (outside(src, bytes, seg->len))
 		return WASM_TRAP_MEMORY;
-	if (bytes)
-		memcpy(element(g, a, at), seg->bytes + src, bytes);
-	return WASM_OK;
+	return move(i->store, a, at, seg->bytes + src, n);
 }
 
 enum wasm_trap wasm_gc_array_init_elem(struct wasm_instance *i, wasm_word a, uint32_t at,
@@ -115,10 +140,7 @@ enum wasm_trap wasm_gc_array_init_elem(struct wasm_instance *i, wasm_word a, uin
 		return WASM_TRAP_ARRAY;
 	if (outside(src, n, seg->n))
 		return WASM_TRAP_TABLE;
-	if (n)
-		memcpy(element(g, a, at), seg->words + src, n * sizeof(wasm_word));
-	wrote(i->store, a, at, n);
-	return WASM_OK;
+	return move(i->store, a, at, seg->words + src, n);
 }
 
 /* The segment is checked before an array is made whose size the guest chose. */

@@ -71,7 +71,7 @@ struct wasm_store_limits {
 	uint64_t table;         /* entries of all tables; 0: default 10 M */
 	uint32_t stack;         /* bytes of the interpreter's stack; 0: default 8 MiB */
 	bool has_fuel;
-	uint64_t fuel;          /* instructions */
+	uint64_t fuel;          /* instructions, and each 64 bytes of bulk ones */
 	bool deterministic;     /* canonical NaNs, deterministic relaxed SIMD */
 	bool gc_stress;         /* collect at every allocation */
 };

@@ -9,6 +9,7 @@
 
 #include "wasm/gc.h"
 #include "wasm/interp.h"
+#include "wasm/store.h"
 
 #define SPECIAL(name) \
 	enum wasm_trap wasm__special_##name(struct wasm_instance *i, uint64_t *s, \
@@ -59,6 +60,8 @@ SPECIAL(table_grow)
 	struct wasm_rt_table *t = i->tables[x->u32[0]];
 	int64_t n = wasm__table_grow(i->store, t, s[1], (wasm_word)s[0]);
 
+	if (n >= 0 && wasm__bulk_pay(i->store, s[1] * sizeof(wasm_word)))
+		return WASM_TRAP_FUEL;
 	s[0] = t->limits.is64 ? (uint64_t)n : (uint32_t)n;
 	return WASM_OK;
 }
@@ -179,24 +182,35 @@ SPECIAL(array_v128)
 		memcpy(&s[0], p, 16);
 	return WASM_OK;
 }
+/* A new array's zeros cost fuel as what is written does. */
+static enum wasm_trap new_zeros(struct wasm_instance *i, uint32_t type, uint32_t n, wasm_word *out)
+{
+	const struct wasm_deftype *d = wasm_type_get(i->store->types, type);
+
+	if (wasm__bulk_pay(i->store, (uint64_t)n * wasm_field_size(d->fields[0])))
+		return WASM_TRAP_FUEL;
+	*out = wasm_gc_array(i->store, type, n);
+	return *out ? WASM_OK : WASM_TRAP_OUT_OF_MEMORY;
+}
 /* x: type, slots of the value: value, length. */
 SPECIAL(array_new)
 {
 	const uint32_t slots = x->u32[1], n = (uint32_t)s[slots];
-	wasm_word w = wasm_gc_array(i->store, x->u32[0], n);
-	enum wasm_trap t = WASM_OK;
+	wasm_word w = 0;
+	enum wasm_trap t = new_zeros(i, x->u32[0], n, &w);
 
-	if (!w)
-		return WASM_TRAP_OUT_OF_MEMORY;
-	if (s[0] || (slots == 2 && s[1]))       /* else it is that already */
+	if (!t && (s[0] || (slots == 2 && s[1])))       /* else it is that already */
 		t = wasm_gc_array_fill(i->store, w, 0, s, n);
 	s[0] = w;
 	return t;
 }
 SPECIAL(array_new_default)
 {
-	s[0] = wasm_gc_array(i->store, x->u32[0], (uint32_t)s[0]);
-	return s[0] ? WASM_OK : WASM_TRAP_OUT_OF_MEMORY;
+	wasm_word w = 0;
+	enum wasm_trap t = new_zeros(i, x->u32[0], (uint32_t)s[0], &w);
+
+	s[0] = w;
+	return t;
 }
 /* x: type, count, slots of a value. */
 SPECIAL(array_new_fixed)

@@ -2,7 +2,7 @@
 /*
  * Linear memories of a store, and the bulk operations on them (core spec
  * 4.6.11 to 4.6.14): bounds first, then the effect, so that a trap leaves
- * nothing half done.  Long ones are done in steps, and may be interrupted.
+ * nothing half done, but an interrupt.
  */
 #include "wasm/store.h"
 
@@ -82,16 +82,6 @@ int64_t wasm__memory_grow(struct wasm_store *s, struct wasm_rt_memory *m, uint64
 	return (int64_t)((uint64_t)old >> m->page_shift);
 }
 
-enum { STEP = 32 << 20 };       /* bytes between two looks at the flag */
-
-static enum wasm_trap interrupted(struct wasm_store *s)
-{
-	if (!atomic_load_explicit(&s->interrupt, memory_order_relaxed))
-		return WASM_OK;
-	atomic_store(&s->interrupt, false); /* it ends one call */
-	return WASM_TRAP_INTERRUPT;
-}
-
 enum wasm_trap wasm__memory_init(struct wasm_instance *i, uint32_t mem, uint32_t data,
 				 uint64_t d, uint32_t s, uint32_t n)
 {
@@ -100,30 +90,7 @@ enum wasm_trap wasm__memory_init(struct wasm_instance *i, uint32_t mem, uint32_t
 
 	if (!wasm__inside(s, n, from->len) || !wasm__inside(d, n, wasm__memory_now(m)))
 		return WASM_TRAP_MEMORY;
-	if (n)
-		memcpy(m->base + d, from->bytes + s, n);
-	return WASM_OK;
-}
-
-/* In steps from the end that keeps what is still to be read. */
-static enum wasm_trap copy(struct wasm_store *s, uint8_t *to, const uint8_t *from, uint64_t n)
-{
-	bool up = to <= from;
-
-	while (n > STEP) {
-		enum wasm_trap t = interrupted(s);
-
-		if (t)
-			return t;
-		n -= STEP;
-		memmove(up ? to : to + n, up ? from : from + n, STEP);
-		if (up) {
-			to += STEP;
-			from += STEP;
-		}
-	}
-	memmove(to, from, n);
-	return WASM_OK;
+	return wasm__bulk_move(i->store, m->base + d, from->bytes + s, n);
 }
 
 enum wasm_trap wasm__memory_copy(struct wasm_instance *i, uint32_t dmem, uint32_t smem,
@@ -134,27 +101,22 @@ enum wasm_trap wasm__memory_copy(struct wasm_instance *i, uint32_t dmem, uint32_
 	if (!wasm__inside(s, n, wasm__memory_now(from)) ||
 	    !wasm__inside(d, n, wasm__memory_now(to)))
 		return WASM_TRAP_MEMORY;
-	return copy(i->store, to->base + d, from->base + s, n);
+	return wasm__bulk_move(i->store, to->base + d, from->base + s, n);
 }
 
 enum wasm_trap wasm__memory_fill(struct wasm_instance *i, uint32_t mem, uint64_t d,
 				 uint8_t v, uint64_t n)
 {
 	struct wasm_rt_memory *m = i->memories[mem];
+	struct wasm__bulk b = { .left = n };
+	enum wasm_trap t;
 
 	if (!wasm__inside(d, n, wasm__memory_now(m)))
 		return WASM_TRAP_MEMORY;
-	while (n > STEP) {
-		enum wasm_trap t = interrupted(i->store);
-
-		if (t)
-			return t;
-		memset(m->base + d, v, STEP);
-		d += STEP;
-		n -= STEP;
-	}
-	memset(m->base + d, v, n);
-	return WASM_OK;
+	t = wasm__bulk_pay(i->store, n);
+	while (!t && wasm__bulk_next(&b, i->store, &t))
+		memset(m->base + d + b.at, v, b.n);
+	return t;
 }
 
 void wasm__data_drop(struct wasm_instance *i, uint32_t data)

@@ -64,6 +64,20 @@ static inline uint64_t wasm__memory_now(struct wasm_rt_memory *m)
 	return m->size;
 }
 
+/* Bulk operations (bulk.c): they cost fuel by their size, and see an interrupt
+ * between steps; what was done until then stays. */
+enum { WASM_BULK_BYTES_OF_FUEL = 64 };
+enum wasm_trap wasm__bulk_pay(struct wasm_store *s, uint64_t bytes);
+enum wasm_trap wasm__bulk_move(struct wasm_store *s, void *to, const void *from, uint64_t bytes);
+/* Elements of 1 << shift bytes, in steps [at, at + n); down: the last ones first. */
+struct wasm__bulk {
+	uint64_t left, at, n;
+	unsigned shift;
+	bool down;
+};
+/* false: done, or *t says why not. */
+bool wasm__bulk_next(struct wasm__bulk *b, struct wasm_store *s, enum wasm_trap *t);
+
 /* A constant expression that is one plain instruction.  false: it is not. */
 bool wasm__const_plain(const struct wasm_module *m, struct wasm_code code,
 		       struct wasm_instance *i, uint64_t out[2]);

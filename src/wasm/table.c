@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 
+enum { WORD_SHIFT = sizeof(wasm_word) == 8 ? 3 : 2 };
 /* The most entries, of any table. */
 #define ENTRIES_MAX (SIZE_MAX / sizeof(wasm_word) / 2)
 
@@ -87,14 +88,18 @@ enum wasm_trap wasm__table_init(struct wasm_instance *i, uint32_t table, uint32_
 {
 	struct wasm_rt_table *t = i->tables[table];
 	const struct wasm_rt_elem *from = &i->elems[elem];
+	struct wasm__bulk b = { .left = n, .shift = WORD_SHIFT };
+	enum wasm_trap trap;
 
 	if (!wasm__inside(s, n, from->n) || !wasm__inside(d, n, t->size))
 		return WASM_TRAP_TABLE;
-	if (from->words && n)
-		memcpy(t->elems + d, from->words + s, n * sizeof(*t->elems));
-	else if (n)
-		put_funcs(i, t->elems + d, i->module->elems[elem].funcs + s, n);
-	return WASM_OK;
+	if (from->words)
+		return wasm__bulk_move(i->store, t->elems + d, from->words + s,
+				       n * sizeof(*t->elems));
+	trap = wasm__bulk_pay(i->store, n * sizeof(*t->elems));
+	while (!trap && wasm__bulk_next(&b, i->store, &trap))
+		put_funcs(i, t->elems + d + b.at, i->module->elems[elem].funcs + s + b.at, b.n);
+	return trap;
 }
 
 enum wasm_trap wasm__table_copy(struct wasm_instance *i, uint32_t dt, uint32_t st,
@@ -104,21 +109,23 @@ enum wasm_trap wasm__table_copy(struct wasm_instance *i, uint32_t dt, uint32_t s
 
 	if (!wasm__inside(s, n, from->size) || !wasm__inside(d, n, to->size))
 		return WASM_TRAP_TABLE;
-	if (n)
-		memmove(to->elems + d, from->elems + s, n * sizeof(*to->elems));
-	return WASM_OK;
+	return wasm__bulk_move(i->store, to->elems + d, from->elems + s, n * sizeof(*to->elems));
 }
 
 enum wasm_trap wasm__table_fill(struct wasm_instance *i, uint32_t table, uint64_t d,
 				wasm_word v, uint64_t n)
 {
 	struct wasm_rt_table *t = i->tables[table];
+	struct wasm__bulk b = { .left = n, .shift = WORD_SHIFT };
+	enum wasm_trap trap;
 
 	if (!wasm__inside(d, n, t->size))
 		return WASM_TRAP_TABLE;
-	for (uint64_t k = 0; k < n; k++)
-		t->elems[d + k] = v;
-	return WASM_OK;
+	trap = wasm__bulk_pay(i->store, n * sizeof(v));
+	while (!trap && wasm__bulk_next(&b, i->store, &trap))
+		for (uint64_t k = b.at; k < b.at + b.n; k++)
+			t->elems[d + k] = v;
+	return trap;
 }
 
 void wasm__elem_drop(struct wasm_instance *i, uint32_t elem)
