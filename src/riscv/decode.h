@@ -34,7 +34,8 @@ enum riscv_format {
 };
 
 struct riscv_row {
-	const char *name, *pattern, *ext;
+	/* Arrays: pointers would be relocated at each start. */
+	char name[20], pattern[44], ext[12];
 	uint8_t format;
 	uint16_t base;          /* a compressed row's meaning; else itself */
 };

@@ -33,7 +33,7 @@ static void every_row_decodes_to_itself(void)
 			riscv_row_bits(&riscv_rows[got.row], &m, &v);
 			/* A special case in front may claim it, never nothing. */
 			if (got.row == 0 || got.row > i || (insn & m) != v || got.len != len)
-				TEST_FAIL("%s: %08x decodes to %s", riscv_rows[i].name, insn,
+				TEST_FAIL("%.20s: %08x decodes to %.20s", riscv_rows[i].name, insn,
 					  riscv_rows[got.row].name);
 		}
 		if (!hits)
