@@ -37,6 +37,8 @@ static inline ir_ref ir__fwd(const ir_ref *fwd, ir_ref v)
 		v = fwd[v];
 	return v;
 }
+/* ir_verify(), and the instruction that it complains of. */
+const char *ir__verify(struct ir_func *f, char *buf, size_t size, ir_ref *where);
 void ir__forward(struct ir_func *f, const ir_ref *fwd);
 bool ir__remove_unreachable(struct ir_func *f, const struct ir_cfg *c);
 

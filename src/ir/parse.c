@@ -2,7 +2,7 @@
 /*
  * The reader of the text form (print.c).  Values may be used before the line
  * that makes them: an operand is first a number with the top bit set, and
- * resolved at the end.  Whatever the text says, the result passes ir_verify()
+ * resolved at the end (uses[] holds the line of each instruction until then).  Whatever the text says, the result passes ir_verify()
  * or the parser tells the line.  '#' only stands before imm; comments begin
  * with ';'.
  */
@@ -372,6 +372,7 @@ static void define(struct in *in, uint32_t n, ir_ref r)
 static void instruction(struct in *in)
 {
 	struct ir_insn i = { 0 };
+	unsigned line = in->line;
 	uint32_t name = numbered(in, "v", VALUES_MAX);
 	const struct ir_row *row;
 	bool comma = false;
@@ -425,6 +426,7 @@ static void instruction(struct in *in)
 	if (in->bad || in->f->failed)
 		return;
 	r = ir_append(in->f, in->f->cur, &i);
+	in->f->uses[r] = line;
 	if (name != ~0u)
 		define(in, name, r);
 }
@@ -498,8 +500,10 @@ static void finish(struct in *in)
 			fail(in, "an edge to b%u has %u arguments, not %u", f->edge[e].target,
 			     f->list[f->edge[e].args - 1], f->block[f->edge[e].target].nparams);
 	for (uint32_t o = 0; o < f->norder && !in->bad; o++)
-		for (IR_EACH(f, f->order[o], i))
+		for (IR_EACH(f, f->order[o], i)) {
+			in->line = f->uses[i];
 			IR__EACH_OPERAND(f, i, p, resolve(in, p));
+		}
 }
 
 static void function(struct in *in)
@@ -545,6 +549,7 @@ int ir_parse(struct ir_func *f, const char *text, const struct ir_helper *h, con
 	struct in in = { .f = f, .helper = h, .p = text, .line = 1, .e = e, .nvalue = VALUES_MAX };
 	char why[200];
 	const char *bad;
+	ir_ref where = 0;
 
 	ir_reset(f);
 	f->raw = true;
@@ -562,7 +567,8 @@ int ir_parse(struct ir_func *f, const char *text, const struct ir_helper *h, con
 	}
 	if (end)
 		*end = in.p;
-	bad = in.bad ? NULL : ir_verify(f, why, sizeof(why));
+	bad = in.bad ? NULL : ir__verify(f, why, sizeof(why), &where);
+	in.line = f->uses[where];
 	if (bad)
 		fail(&in, "%s", bad);
 	if (in.bad)

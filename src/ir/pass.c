@@ -46,9 +46,9 @@ static void check(struct ir_func *f, const struct ir_pass *p)
 	char why[200];
 	const char *bad = f->failed ? NULL : ir_verify(f, why, sizeof(why));
 
-	if (bad)
+	if (bad && !f->failed)
 		fprintf(stderr, "ir: after %s: %s\n", p->name, bad);
-	assert(!bad);
+	assert(!bad || f->failed);
 #endif
 }
 
@@ -68,9 +68,9 @@ int ir_run(struct ir_func *f, const char *passes,
 			f->failed = !p->run(f) || f->failed;
 		ir__scratch_reset(f);
 		f->at = 0;
+		check(f, p);
 		if (f->failed)
 			return err_set(e, ENOMEM, "out of memory");
-		check(f, p);
 		if (dump)
 			dump(f, p, arg);
 		s += len + (s[len] == ',');

@@ -16,6 +16,7 @@ struct check {
 	struct ir_cfg cfg;
 	char *buf;
 	size_t size;
+	ir_ref *where;
 	uint32_t block;
 	uint32_t *pos; /* place of each instruction in its block */
 	uint8_t *exit_used;
@@ -30,6 +31,7 @@ static __attribute__((format(printf, 3, 4))) void complain(struct check *k, ir_r
 	if (k->bad)
 		return;
 	k->bad = true;
+	*k->where = i;
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
@@ -294,9 +296,9 @@ static void check_uses(struct check *k)
 	}
 }
 
-const char *ir_verify(struct ir_func *f, char *buf, size_t size)
+const char *ir__verify(struct ir_func *f, char *buf, size_t size, ir_ref *where)
 {
-	struct check k = { .f = f, .buf = buf, .size = size };
+	struct check k = { .f = f, .buf = buf, .size = size, .where = where };
 
 	if (f->failed)
 		return "out of memory";
@@ -310,4 +312,11 @@ const char *ir_verify(struct ir_func *f, char *buf, size_t size)
 		check_uses(&k);
 	ir__scratch_reset(f);
 	return f->failed ? "out of memory" : k.bad ? buf : NULL;
+}
+
+const char *ir_verify(struct ir_func *f, char *buf, size_t size)
+{
+	ir_ref where;
+
+	return ir__verify(f, buf, size, &where);
 }
