@@ -100,13 +100,16 @@ static void save_tag(struct wasm_gc *g, const struct wasm_rt_tag *tag, struct se
 {
 	uint32_t ordinal = 0;
 
-	for (struct wasm_instance *i = g->store->instances; i; i = i->next, ordinal++)
-		for (uint32_t t = 0; t < i->module->ntags; t++)
-			if (i->tags[t] == tag) {
-				ser_u32(w, ordinal);
-				ser_u32(w, t);
-				return;
-			}
+	for (struct wasm_instance *i = g->store->instances; i; i = i->next, ordinal++) {
+		uint32_t from = i->module->ntags_imported, own = i->module->ntags - from;
+
+		/* An instance's own lie in one array; it may have a million. */
+		if (own && tag >= i->tags[from] && tag < i->tags[from] + own) {
+			ser_u32(w, ordinal);
+			ser_u32(w, from + (uint32_t)(tag - i->tags[from]));
+			return;
+		}
+	}
 	ser_u32(w, UINT32_MAX);         /* an embedder's: cannot be loaded */
 	ser_u32(w, UINT32_MAX);
 }

@@ -179,10 +179,6 @@ bool wasm__word_is(const struct wasm_store *s, wasm_word w, struct wasm_type typ
 unsigned wasm__val_to_slots(union wasm_val v, struct wasm_type t, uint64_t *slots);
 unsigned wasm__slots_to_val(struct wasm_store *s, const uint64_t *slots,
 			    struct wasm_type t, union wasm_val *v);
-/* Tags have numbers, the same in a store into which the same modules were
- * instantiated: for the heap's snapshot.  UINT32_MAX, NULL: no such. */
-uint32_t wasm__tag_number(const struct wasm_store *s, const struct wasm_rt_tag *t);
-struct wasm_rt_tag *wasm__tag_at(const struct wasm_store *s, uint32_t n);
 
 enum wasm_trap wasm__memory_init(struct wasm_instance *i, uint32_t mem, uint32_t data,
 				 uint64_t d, uint32_t s, uint32_t n);

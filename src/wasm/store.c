@@ -303,43 +303,6 @@ struct wasm_rt_tag *wasm_rt_tag_new(struct wasm_store *s, uint32_t type, struct 
 	return &o->tag;
 }
 
-/* Numbers: the embedder's tags, then those of the instances, oldest first. */
-uint32_t wasm__tag_number(const struct wasm_store *s, const struct wasm_rt_tag *t)
-{
-	uint32_t n = 0;
-
-	for (const struct wasm__object *o = s->owned->objects; o; o = o->next)
-		if (o->kind == WASM_EXTERN_TAG) {
-			if (&o->tag == t)
-				return n;
-			n++;
-		}
-	for (const struct wasm_instance *i = s->instances; i; i = i->next) {
-		uint32_t from = i->module->ntags_imported, own = i->module->ntags - from;
-
-		/* An instance's own tags lie in one array. */
-		if (own && t >= i->tags[from] && t < i->tags[from] + own)
-			return n + (uint32_t)(t - i->tags[from]);
-		n += own;
-	}
-	return UINT32_MAX;
-}
-
-struct wasm_rt_tag *wasm__tag_at(const struct wasm_store *s, uint32_t n)
-{
-	for (struct wasm__object *o = s->owned->objects; o; o = o->next)
-		if (o->kind == WASM_EXTERN_TAG && !n--)
-			return &o->tag;
-	for (const struct wasm_instance *i = s->instances; i; i = i->next) {
-		uint32_t from = i->module->ntags_imported, own = i->module->ntags - from;
-
-		if (n < own)
-			return i->tags[from + n];
-		n -= own;
-	}
-	return NULL;
-}
-
 /* ---- what a host function, or another thread, asks ---- */
 
 void wasm_interrupt(struct wasm_store *s)
