@@ -63,6 +63,60 @@ static void what_a_function_catches_has_room(void)
 	base_free(text);
 }
 
+struct inner {
+	struct wasm_instance *i;
+	unsigned depth;
+};
+
+/* Calls the instance's "f" again. */
+static enum wasm_trap again(void *ctx, struct wasm_store *s, const union wasm_val *args,
+			    union wasm_val *results)
+{
+	struct inner *in = ctx;
+	struct wasm_extern x;
+
+	(void)results;
+	in->depth++;
+	if (!wasm_instance_export(in->i, "f", 1, &x))
+		TEST_FAIL("no f");
+	return wasm_call(s, x.func, args, results);
+}
+
+/* f(n) goes through n frames of the host, whose stack is not a guest's to fill:
+ * the innermost throws, and the outermost catches. */
+static void exceptions_cross_frames_of_the_host(void)
+{
+	static const struct wasm_type i32 = { WASM_I32 };
+	const struct wasm_deftype d = { .comp = WASM_COMP_FUNC, .final = true,
+		.super = WASM_NO_SUPER, .nparams = 1, .types = (struct wasm_type *)&i32 };
+	struct inner in = { 0 };
+	struct wasm_extern x = { .kind = WASM_EXTERN_FUNC };
+	struct world w;
+	uint32_t type;
+
+	world_open(&w, &(struct wasm_store_limits){ .gc_stress = true });
+	CHECK_EQ(wasm_type_store_add(w.types, &d, 1, &type, &w.e), 0);
+	x.func = wasm_rt_func_new_host(w.s, type, again, &in, &w.e);
+	in.i = world_make(&w, "(module (import \"h\" \"again\" (func $again (param i32)))"
+		" (tag $e (param i32 externref anyref))"
+		" (func (export \"f\") (param $n i32)"
+		"  (if (i32.eqz (local.get $n))"
+		"   (then (throw $e (i32.const 7) (ref.null extern) (ref.i31 (i32.const 9)))))"
+		"  (call $again (i32.sub (local.get $n) (i32.const 1))))"
+		" (func (export \"g\") (param $n i32) (param i32) (result i32)"
+		"  (block $h (result i32 externref anyref)"
+		"   (try_table (catch $e $h) (call $again (local.get $n))) unreachable)"
+		"  (ref.cast (ref i31)) (i31.get_u) (local.set $n) (drop)"
+		"  (i32.add (local.get $n))))", &x);
+	CHECK_EQ((uint32_t)world_call(&w, in.i, "g", 100, 0), 16);
+	CHECK_EQ(w.trap, WASM_OK);
+	CHECK_EQ(in.depth, 101);
+	world_call(&w, in.i, "g", 100000, 0);
+	CHECK_EQ(w.trap, WASM_TRAP_STACK);
+	CHECK_EQ((uint32_t)world_call(&w, in.i, "g", 0, 0), 16);
+	world_close(&w);
+}
+
 /* ---- traps ---- */
 
 static void a_constant_expression_traps_without_functions(void)
@@ -133,6 +187,7 @@ static void long_copies_may_overlap(void)
 
 TEST_MAIN({ "a_million_exceptions_are_caught", a_million_exceptions_are_caught },
 	  { "what_a_function_catches_has_room", what_a_function_catches_has_room },
+	  { "exceptions_cross_frames_of_the_host", exceptions_cross_frames_of_the_host },
 	  { "a_constant_expression_traps_without_functions",
 	    a_constant_expression_traps_without_functions },
 	  { "a_long_operation_sees_an_interrupt", a_long_operation_sees_an_interrupt },
