@@ -532,6 +532,9 @@ static int load_sections(struct wasm__loader *l)
 		return wasm__why(l, "magic header not detected");
 	if (l->end - l->p < 8)
 		return wasm__why(l, WASM_MSG_END);
+	if (l->p[6] == 1 && !l->p[7])   /* the layer, in the component model's binary format */
+		return wasm__fail(m, l->e, l->p + 4, EILSEQ,
+				  "unknown binary version (a component, not a core module)");
 	if (ld_le32(l->p + 4) != 1)
 		return wasm__fail(m, l->e, l->p + 4, EILSEQ, "unknown binary version");
 	l->p += 8;
