@@ -85,6 +85,10 @@ int main(int argc, char **argv)
 	for (const struct cli_command *c = cli_commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc - 1, argv + 1);
-	err_set(&e, EINVAL, "unknown command '%s' (see doppel help)", name);
+	if (access(name, F_OK))
+		err_set(&e, EINVAL, "unknown command '%s' (see doppel help)", name);
+	else
+		err_set(&e, EINVAL, "unknown command '%s' (a file is run by: doppel run %s)", name,
+			name);
 	return cli_fail(&e);
 }

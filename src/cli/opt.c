@@ -38,6 +38,8 @@ static int parse_one(const struct cli_usage *u, void *ctx, int argc, char **argv
 	const struct cli_opt *o = cli_opt_find(u->opts, arg);
 	int r, took = 1;
 
+	if (!o && cli_opt_find(u->foreign, arg))
+		return err_set(e, EINVAL, "'%.*s': %s", (int)n, arg, u->why_foreign);
 	if (!o)
 		return err_set(e, EINVAL, "unknown option '%.*s' (see %.*s --help)", (int)n, arg,
 			       command_length(u), u->synopsis);

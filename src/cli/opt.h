@@ -30,6 +30,9 @@ struct cli_usage {
 	const char *about;              /* a paragraph */
 	const struct cli_opt *opts;     /* ends with a NULL name */
 	const char *examples;           /* lines */
+	/* Options that somebody may take for this command's, and what to say. */
+	const struct cli_opt *foreign;
+	const char *why_foreign;
 };
 
 /*

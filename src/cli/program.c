@@ -18,6 +18,7 @@
 #include "cli/confine.h"
 #include "cli/json.h"
 #include "cli/listen.h"
+#include "cli/machine.h"
 #include "cli/sandbox.h"
 #include "process/deadline.h"
 #include "process/program.h"
@@ -55,7 +56,8 @@ static uint64_t now_ns(void)
 
 /* ---- options ---------------------------------------------------------------------- */
 
-/* HOST[:GUEST][:ro], in place: argv is ours. */
+/* HOST[:GUEST][:ro], in place: argv is ours.  Also as others have it: :rw, and
+ * HOST::GUEST. */
 static int set_dir(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
 	struct run *r = ctx;
@@ -66,13 +68,13 @@ static int set_dir(void *ctx, const struct cli_opt *o, const char *value, struct
 	if (r->o.wasi.npreopens == DIRS_MAX)
 		return err_set(e, E2BIG, "--%s: at most %d folders", o->name, DIRS_MAX);
 	*d = (struct wasi_preopen){ .host = v, .guest = v };
-	if (n > 3 && !strcmp(v + n - 3, ":ro")) {
-		d->readonly = true;
+	if (n > 3 && (!strcmp(v + n - 3, ":ro") || !strcmp(v + n - 3, ":rw"))) {
+		d->readonly = v[n - 1] == 'o';
 		v[n - 3] = 0;
 	}
 	colon = strrchr(v, ':');
 	if (colon) {
-		*colon = 0;
+		colon[colon > v && colon[-1] == ':' ? -1 : 0] = 0;
 		d->guest = colon + 1;
 	}
 	if (!*d->host || !*d->guest)
@@ -257,6 +259,8 @@ const struct cli_usage program_usage = {
 		"doppel run --dir . --env LANG=C sort.wasm -n numbers.txt\n"
 		"doppel run --invoke add sum.wat 1 2\n"
 		"doppel run --fuel 1000000000 --max-memory 64M --deadline 5s untrusted.wasm",
+	.foreign = machine_opts,
+	.why_foreign = "an option of machines, not of WebAssembly programs",
 };
 
 static int check(struct run *r, struct err *e)
@@ -396,6 +400,32 @@ static void *signal_thread(void *arg)
 
 /* ---- running ---------------------------------------------------------------------------- */
 
+/* A recursion without end is not worth a screen of equal lines. */
+static void print_backtrace(const char *p)
+{
+	const char *last = NULL;
+	size_t last_n = 0;
+	unsigned lines = 0, same = 0;
+
+	for (; *p; lines++) {
+		size_t n = strcspn(p, "\n"), number = strcspn(p, " \n");
+		bool again = last && n - number == last_n && !memcmp(p + number, last, last_n);
+
+		if (!again && same)
+			cli_say("    ... %u more like it", same);
+		if (!again)
+			cli_say("    %.*s", (int)n, p);
+		same = again ? same + 1 : 0;
+		last = p + number;
+		last_n = n - number;
+		p += n + (p[n] == '\n');
+	}
+	if (lines == WASM_TRACE_MAX)
+		cli_say("    ... and more%s", same ? " like it" : "");
+	else if (same)
+		cli_say("    ... %u more like it", same);
+}
+
 static void print_end(const struct run *r, const struct program_end *end)
 {
 	if (end->kind == PROGRAM_STOPPED && r->late)
@@ -403,12 +433,7 @@ static void print_end(const struct run *r, const struct program_end *end)
 	if (end->kind != PROGRAM_TRAPPED)
 		return;
 	cli_say("doppel: %s: trap: %s", r->o.path, end->message);
-	for (const char *p = end->backtrace; *p;) {
-		size_t n = strcspn(p, "\n");
-
-		cli_say("    %.*s", (int)n, p);
-		p += n + (p[n] == '\n');
-	}
+	print_backtrace(end->backtrace);
 }
 
 static int exit_status(const struct run *r, const struct program_end *end)

@@ -34,6 +34,8 @@ static const struct cli_usage usage = {
 		"doppel run --firmware fw_jump.elf --kernel u-boot.bin --disk debian.img\n"
 		"doppel run firmware.bin\n"
 		"doppel run --kernel Image --deterministic --snapshot-at 1000000000:vm.snap",
+	.foreign = program_opts,
+	.why_foreign = "an option of WebAssembly programs, not of machines",
 };
 
 /* A file without an option: its contents say what it is. */
@@ -88,6 +90,17 @@ static int run_file(struct machine *m, const char *path, char *const *rest, stru
 	return r ? CLI_FAILED : session_run(&m->session, &m->config, e);
 }
 
+/* Only programs have arguments.  What cannot be read may have been meant as one. */
+static int second_operand(const char *first, const char *second, struct err *e)
+{
+	bool stock = !strcmp(first, "linux");
+
+	if (!stock && kind_of_file(first, e) < 0)
+		return -e->code;
+	return err_set(e, EINVAL, "'%s': one machine at a time%s", second,
+		       stock ? " (a command goes behind --)" : "");
+}
+
 static int run(struct machine *m, int argc, char **argv, struct err *e)
 {
 	char **rest;
@@ -96,8 +109,7 @@ static int run(struct machine *m, int argc, char **argv, struct err *e)
 	if (r > 0)
 		return 0;
 	if (!r && n > 1)
-		r = err_set(e, EINVAL, "'%s': one machine at a time%s", argv[2],
-			    !strcmp(argv[1], "linux") ? " (a command goes behind --)" : "");
+		r = second_operand(argv[1], argv[2], e);
 	if (!r)
 		r = machine_check(m, e);
 	if (r)

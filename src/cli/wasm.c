@@ -23,7 +23,7 @@ struct options {
 static const struct cli_opt opts[] = {
 	{ "json", NULL, "inspect: JSON objects, one a line", cli_opt_flag,
 	  offsetof(struct options, json), 0, 0 },
-	{ "output", "FILE", "binary, wat: write there, not to standard output", cli_opt_string,
+	{ "output", "FILE", "binary, wat: write there, not to standard output; also -o", cli_opt_string,
 	  offsetof(struct options, output), 0, 0 },
 	{ "legacy-exceptions", NULL, "accept try, catch, delegate and rethrow too", cli_opt_flag,
 	  offsetof(struct options, legacy), 0, 0 },

@@ -43,8 +43,8 @@ struct run {
 static const struct cli_opt opts[] = {
 	{ "json", NULL, "one JSON object instead of tables", cli_opt_flag,
 	  offsetof(struct options, json), 0, 0 },
-	{ "features", "LIST", "beyond 3.0: threads, legacy-exceptions (a folder of that kind, "
-	  "legacy/ or threads/, has them anyway)", cli_opt_string,
+	{ "features", "LIST", "beyond 3.0: threads, legacy-exceptions (a folder of that\n"
+	  "kind, legacy/ or threads/, has them anyway)", cli_opt_string,
 	  offsetof(struct options, features), 0, 0 },
 	{ "gc-stress", NULL, "collect garbage at every allocation", cli_opt_flag,
 	  offsetof(struct options, gc_stress), 0, 0 },
@@ -52,7 +52,8 @@ static const struct cli_opt opts[] = {
 	{ 0 },
 };
 static const struct cli_usage usage = {
-	.synopsis = "doppel wast [--json] [--features LIST] [--gc-stress] FILE|FOLDER...",
+	.synopsis = "doppel wast [--json] [--features LIST] [--gc-stress] [--quiet]\n"
+		    "            FILE|FOLDER...",
 	.about = "Run scripts of the WebAssembly test suite (.wast) and count their assertions.\n"
 		 "A folder stands for all scripts below it. The exit status is 1 when one failed.",
 	.opts = opts,

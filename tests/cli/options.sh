@@ -31,6 +31,7 @@ while IFS='|' read -r word args; do
 	check "one_line_about:_${args//[^a-zA-Z0-9=.,:]/_}" one_line "$word" "$@"
 done <<'EOF'
 unknown command 'frob'|frob
+doppel run $tmp/fw|$tmp/fw
 --bogus|run --bogus
 --memory '1Q'|run --memory 1Q $tmp/fw
 --memory '3000000'|run --memory 3000000 $tmp/fw

@@ -173,5 +173,22 @@ else
 	echo "skip events_are_json: because this build has no json-c"
 fi
 check state_is_saved_and_loaded saved
+
+# What people type first.
+printf '\0asm\15\0\1\0' >"$tmp/component.wasm"
+mkdir -p "$tmp/folder"
+deep() { # a recursion without end is a few lines
+	status 134 '' --invoke deep "$tmp/lib.wat" || return 1
+	[ "$(wc -l <"$tmp/err")" -le 4 ] && grep -q 'and more like it' "$tmp/err" ||
+		{ cat "$tmp/err"; return 1; }
+}
+check a_component_is_told_of failed 'a component' "$tmp/component.wasm"
+check a_missing_file_with_arguments failed 'missing.wasm: No such file' "$tmp/missing.wasm" an argument
+check a_machines_option failed "'--cpus': an option of machines" --cpus 2 "$tmp/hello.wasm"
+check a_programs_option failed "'--dir': an option of WebAssembly programs" --dir . linux
+check an_option_without_its_value failed '--dir needs a value' --dir
+check a_folder_for_writing status 1 'hello\n' --dir "$tmp/folder:/x:rw" "$tmp/hello.wasm"
+check a_folder_as_others_write_it status 1 'hello\n' --dir "$tmp/folder::/x" "$tmp/hello.wasm"
+check an_endless_recursion_is_short deep
 check help_lists_its_options bash -c "'$DOPPEL' run --help | grep -q -- '--max-memory SIZE'"
 exit $bad
