@@ -25,6 +25,9 @@ static bool grow(struct ir_func *f, void *pp, uint32_t *cap, uint32_t need, size
 		return f->failed = true, false;
 	while (n < need)
 		n *= 2;
+#ifdef IR_STRESS /* every growth moves the array: what keeps a pointer is found */
+	n = need;
+#endif
 	q = base_realloc(*p, n * size);
 	if (!q)
 		return f->failed = true, false;

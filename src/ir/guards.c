@@ -188,14 +188,17 @@ static void one(struct guards *g, ir_ref r, uint32_t b)
 	struct ir_func *f = g->f;
 	struct ir_insn *i = &f->insn[r];
 	bool truth;
+	ir_ref c;
 
 	if (i->op != IR_GUARD && i->op != IR_BRANCH && i->op != IR_SELECT)
 		return;
 	if (known(g, i->a[0], b, &truth)) {
-		if (i->op == IR_GUARD && truth)
+		if (i->op == IR_GUARD && truth) {
 			ir_unlink(f, r);
-		else /* simplify does the rest */
-			i->a[0] = ir_i32(f, truth);
+			return;
+		}
+		c = ir_i32(f, truth); /* simplify does the rest; insn[] may have moved */
+		f->insn[r].a[0] = c;
 		return;
 	}
 	if (i->op == IR_GUARD)

@@ -357,14 +357,12 @@ static void fill_exit(struct promote *p, uint32_t b, struct ir_exit *x)
 static void touch_state(struct promote *p, uint32_t b, ir_ref r, uint32_t s)
 {
 	struct ir_func *f = p->f;
-	struct ir_insn *i = &f->insn[r];
+	struct ir_insn i = f->insn[r];
 
-	if (i->op == IR_GETSTATE) {
-		ir_ref v = as_type(p, read(p, b, s), (enum ir_type)i->type, r);
-
-		p->fwd[r] = v;
+	if (i.op == IR_GETSTATE) {
+		p->fwd[r] = as_type(p, read(p, b, s), (enum ir_type)i.type, r);
 	} else {
-		*value_at(p, b, s) = as_type(p, i->a[0], (enum ir_type)p->slot[s].type, r);
+		*value_at(p, b, s) = as_type(p, i.a[0], (enum ir_type)p->slot[s].type, r);
 		p->now[s / 64] |= BIT(s % 64);
 		p->shared = 0;
 	}

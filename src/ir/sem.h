@@ -159,6 +159,13 @@ static inline uint64_t ir_clmulh(uint64_t x, uint64_t y)
 
 /* ---- floats ---------------------------------------------------------------------- */
 
+/* These flags and no others. */
+static __attribute__((noinline, unused)) void ir_raise(int e)
+{
+	feclearexcept(FE_ALL_EXCEPT);
+	if (e)
+		feraiseexcept(e);
+}
 static inline uint32_t ir_bits32(float f) { uint32_t v; memcpy(&v, &f, 4); return v; }
 static inline uint64_t ir_bits64(double f) { uint64_t v; memcpy(&v, &f, 8); return v; }
 static inline float ir_of32(uint32_t v) { float f; memcpy(&f, &v, 4); return f; }
@@ -201,20 +208,26 @@ static inline unsigned ir_fclass64(double f) { return ir_fclass(ir_bits64(f), 11
 #define IR__TWO(n) ((T)(1ull << ((n) - 1)) * 2)
 #define SAT(x, I, lo, hi, n, nan)                                                \
 	(__builtin_isnan(x) ? (I)(nan) : (x) <= (T)(lo) ? (lo) : (x) >= IR__TWO(n) ? (hi) : (I)(x))
-/* Out of range raises NV alone, else inexact NX. */
+/* Out of range raises NV alone, else inexact NX: said here, because compilers
+ * convert in ways that raise more. */
 #define CVT(x, I, lo, hi, n)                                                     \
 	({ T v_ = __builtin_isnan(x) ? (x) : IR__F(x, nearbyintf, nearbyint)(x); \
+	   int e_ = 0;                                                           \
 	   I r_;                                                                 \
 	   if (__builtin_isnan(x) || v_ >= IR__TWO(n))                           \
-		   feraiseexcept(FE_INVALID), r_ = (hi);                         \
+		   e_ = FE_INVALID, r_ = (hi);                                   \
 	   else if (v_ < (T)(lo))                                                \
-		   feraiseexcept(FE_INVALID), r_ = (lo);                         \
-	   else {                                                                \
-		   r_ = (I)v_;                                                   \
-		   if (v_ != (x))                                                \
-			   feraiseexcept(FE_INEXACT);                            \
-	   }                                                                     \
+		   e_ = FE_INVALID, r_ = (lo);                                   \
+	   else                                                                  \
+		   e_ = v_ != (x) ? FE_INEXACT : 0, r_ = (I)v_;                  \
+	   ir_raise(e_);                                                         \
 	   r_; })
+/* Tests that raise NV for every NaN; C compilers do not promise that. */
+#define ORDERED(x, y, test) (__builtin_isunordered(x, y) ? (ir_raise(FE_INVALID), 0) : (test))
+/* From unsigned 64 bits: the signed conversion of half of it, whose lowest bit
+ * stands for both that were lowest, rounds right in every mode. */
+#define FROM_U64(x)                                                              \
+	((x) >> 63 ? (T)(int64_t)((x) >> 1 | ((x) & 1)) * 2 : (T)(int64_t)(x))
 
 /* ---- lanes ------------------------------------------------------------------------ */
 
