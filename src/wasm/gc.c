@@ -15,7 +15,7 @@
 #include "base/alloc.h"
 #include "wasm/gc_heap.h"
 
-enum { NURSERY_MIN = 64 << 10, PAUSE = 1000000 };
+enum { NURSERY_MIN = 64 << 10, POOL_MIN = 1 << 20, PAUSE = 1000000 };
 static const uint64_t HEAP_DEFAULT = 1ull << 30, HEAP_MAX = 8ull << 30, RANGE_MAX = 16ull << 30;
 
 int wasm_gc_init(struct wasm_store *s, struct err *e)
@@ -44,8 +44,6 @@ void gc__reset(struct wasm_gc *g)
 	struct wasm_gc fresh = { .store = g->store, .limit = g->limit, .pause = g->pause, .slow = g->slow,
 				 .pins = g->pins, .npins = g->npins };
 
-	for (uint32_t r = 0; r < g->top; r++)
-		base_free(g->regions[r].slots);
 	if (g->area)
 		munmap(g->area, g->area_size);
 	arena_fini(&g->arena);
@@ -90,6 +88,7 @@ static uint8_t *lay_out(struct wasm_gc *g, uint8_t *at)
 	g->remembered_old = slice(&at, g->range / 4);
 	g->stack = slice(&at, GC_MARK_STACK * sizeof(*g->stack));
 	g->candidates = slice(&at, g->nregions * sizeof(*g->candidates));
+	g->pool = slice(&at, g->pool_size * sizeof(*g->pool));
 	return at;
 }
 
@@ -121,6 +120,8 @@ static bool start(struct wasm_gc *g)
 
 	g->range = MIN(align_up(g->limit * 4, GC_REGION) + GC_OLD_START + (8 << 20), RANGE_MAX);
 	g->nregions = g->range >> GC_REGION_SHIFT;
+	g->pool_size = MAX(g->range / 64, (uint64_t)POOL_MIN) / sizeof(*g->pool);
+	g->pool_used = 1;
 	size = lay_out(g, any) - any;
 	g->area = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -202,7 +203,8 @@ static wasm_word alloc(struct wasm_gc *g, uint32_t type, uint64_t size)
 		return 0;
 	if (size > GC_LARGE)
 		return alloc_large(g, type, size);
-	if (UNLIKELY((size_t)(g->eden_end - g->start.bump) < size) &&
+	if (UNLIKELY((size_t)(g->eden_end - g->start.bump) < size ||
+		     g->nremembered >= GC_REMEMBERED_MANY) &&
 	    !make_room(g, size, ceiling(g)))
 		return 0;
 	o = (struct wasm_obj *)g->start.bump;

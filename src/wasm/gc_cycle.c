@@ -41,6 +41,8 @@ void gc__cycle_end(struct wasm_gc *g)
 			g->space[r] = GC_SPACE_DIRTY;
 			g->ndirty++;
 		}
+	g->pool_used = 1;       /* no candidate is left, and no record */
+	g->pool_free = 0;
 	g->stats.live = g->old_bytes;
 	g->stats.major++;
 	/* Begin in time to end before the limit, but not all the time. */
@@ -136,7 +138,6 @@ static void adapt(struct wasm_gc *g)
 	else if (g->moved < g->nursery / 8)
 		g->nursery = MAX(g->nursery, MIN(g->nursery * 2, most));
 	g->eden_end = g->eden + g->nursery;
-	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
 }
 
 static void collect_and_step(struct wasm_gc *g)
@@ -159,6 +160,7 @@ static void collect_and_step(struct wasm_gc *g)
 		budget = step_budget(g, g->old_bytes > old ? g->old_bytes - old : 0);
 	step(g, budget);
 	g->start.bump = g->eden;
+	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
 	gc__watch(g);
 }
 

@@ -55,6 +55,9 @@ enum {
 	GC_MARK_STACK = 4 << 20,                /* words */
 	GC_PINS = 4096,
 	GC_SLOTS_MAX = 16384,                   /* recorded for one candidate */
+	/* Remembered: more are not waited for, since each may cost a minor
+	 * collection half a microsecond where memory is far. */
+	GC_REMEMBERED_MANY = 6144,
 	GC_TYPES = 1 << 24,
 	GC_SLOW_ONE = 16,
 };
@@ -82,12 +85,20 @@ enum gc_space {
 	GC_SPACE_EVACUATED,     /* free after the cycle */
 };
 
+/* Recorded slots, in a pool of their own: the C library's heap would grow by
+ * them without limit, and give all of it back at once, which takes long. */
+struct gc_slots {
+	uint32_t next;
+	wasm_word at[63];
+};
+enum { GC_SLOTS_REGION = GC_REGION / sizeof(struct gc_slots) };
+
 struct gc_region {
 	uint32_t top;           /* bytes used */
 	uint32_t next;          /* in the order of promotion; a large tail: its head */
 	uint64_t live;          /* bytes marked */
-	uint32_t nslots, cap;   /* recorded slots that refer to this candidate */
-	wasm_word *slots;
+	uint32_t nslots;        /* recorded slots that refer to this candidate */
+	uint32_t slots, slots_last;     /* blocks of them: newest, oldest; 0: none */
 	uint32_t run;           /* large: regions */
 	uint32_t scan;          /* large arrays: the next element to be marked from */
 	uint32_t next_scan;     /* list of them */
@@ -123,7 +134,7 @@ struct wasm_gc {
 	uint32_t nregions, top;         /* in the range; used so far */
 	struct arena arena;             /* offsets of types */
 
-	/* Young: eden's end is start.limit unless in stress. */
+	/* Young: eden's end is start.limit, unless objects are to be made the slow way. */
 	uint8_t *eden, *eden_end, *survivors[2];
 	uint8_t *to, *to_bump, *to_end;
 	uint8_t *scan_young;            /* survivors are scanned up to here */
@@ -158,6 +169,9 @@ struct wasm_gc {
 	uint32_t sweep, sweep_at;       /* region; element in a large array */
 	uint32_t *candidates;           /* sorted: sparsest last */
 	uint32_t ncandidates;
+	struct gc_slots *pool;          /* [0] is never used */
+	uint32_t pool_size, pool_used, pool_free;       /* blocks; pool_free: a list */
+	uint32_t pool_pages;            /* blocks that may have pages; whole regions */
 	uint32_t nevacuating;           /* of this collection: candidates[ncandidates ..] */
 	uint32_t ndirty, nfree;         /* free regions with pages, without, below top */
 	uint64_t cost;                  /* of this collection so far, about ns */
@@ -270,6 +284,7 @@ void gc__minor(struct wasm_gc *g);
 void gc__visit_roots(struct wasm_gc *g, wasm_visit_fn *fn);
 void gc__remember(struct wasm_gc *g, wasm_word obj, const wasm_word *slot);
 void gc__record(struct wasm_gc *g, wasm_word *slot, uint32_t candidate);
+void gc__drop_slots(struct wasm_gc *g, uint32_t r);
 void gc__drop_candidate(struct wasm_gc *g, uint32_t r);
 
 /* gc_mark.c */

@@ -13,16 +13,25 @@
 
 #include "base/alloc.h"
 
+enum { IN_BLOCK = ARRAY_LEN(((struct gc_slots *)0)->at) };
 enum { AHEAD = 12 };    /* remembered objects are fetched so early */
 
 /* ---- remembering ---- */
+
+/* When there are many, the next object to be made is a reason to collect. */
+static void remember(struct wasm_gc *g, uint32_t what)
+{
+	g->remembered[g->nremembered++] = what;
+	if (UNLIKELY(g->nremembered == GC_REMEMBERED_MANY))
+		g->start.limit = g->start.bump;
+}
 
 static void remember_card(struct wasm_gc *g, uint64_t card)
 {
 	if (g->cards[card])
 		return;
 	g->cards[card] = 1;
-	g->remembered[g->nremembered++] = (uint32_t)card << 1 | 1;
+	remember(g, (uint32_t)card << 1 | 1);
 }
 
 void gc__remember(struct wasm_gc *g, wasm_word w, const wasm_word *slot)
@@ -33,7 +42,7 @@ void gc__remember(struct wasm_gc *g, wasm_word w, const wasm_word *slot)
 		return;
 	if (g->space[gc_region_of(w)] != GC_SPACE_LARGE || gc_type_of(g, o)->kind != GC_KIND_ARRAY) {
 		o->head |= GC_REMEMBERED;
-		g->remembered[g->nremembered++] = w;
+		remember(g, w);
 		return;
 	}
 	if (slot) {
@@ -47,6 +56,15 @@ void gc__remember(struct wasm_gc *g, wasm_word w, const wasm_word *slot)
 		remember_card(g, card);
 }
 
+/* A program that makes no object may go on for long: then the candidate stays. */
+static void stored_candidate(struct wasm_gc *g, wasm_word obj, wasm_word *slot, uint32_t r)
+{
+	if (g->nremembered < GC_REMEMBERED_MANY)
+		gc__remember(g, obj, slot);
+	else
+		gc__drop_candidate(g, r);
+}
+
 void wasm_gc_wrote_at(struct wasm_store *s, wasm_word obj, wasm_word *slot, wasm_word value)
 {
 	struct wasm_gc *g = s->gc;
@@ -58,7 +76,7 @@ void wasm_gc_wrote_at(struct wasm_store *s, wasm_word obj, wasm_word *slot, wasm
 	else if (g->phase == GC_MARKING)
 		gc__mark_stored(g, value);
 	else if (g->flags[gc_region_of(value)] & GC_CANDIDATE)
-		gc__remember(g, obj, slot);
+		stored_candidate(g, obj, slot, gc_region_of(value));
 }
 
 void wasm_gc_wrote(struct wasm_store *s, wasm_word obj, wasm_word value)
@@ -67,14 +85,42 @@ void wasm_gc_wrote(struct wasm_store *s, wasm_word obj, wasm_word value)
 		wasm_gc_wrote_at(s, obj, NULL, value);
 }
 
-void gc__drop_candidate(struct wasm_gc *g, uint32_t r)
+void gc__drop_slots(struct wasm_gc *g, uint32_t r)
 {
 	struct gc_region *c = &g->regions[r];
 
+	if (c->slots) {
+		g->pool[c->slots_last].next = g->pool_free;
+		g->pool_free = c->slots;
+	}
+	c->slots = c->slots_last = c->nslots = 0;
+}
+
+/* One more block for a candidate; false: it has enough, or the pool is full. */
+static bool more_slots(struct wasm_gc *g, struct gc_region *c)
+{
+	uint32_t n = g->pool_free;
+
+	if (c->nslots >= GC_SLOTS_MAX && !g->store->limits.gc_stress)
+		return false;
+	if (n)
+		g->pool_free = g->pool[n].next;
+	else if (g->pool_used < g->pool_size)
+		n = g->pool_used++;
+	if (!n)
+		return false;
+	g->pool_pages = MAX(g->pool_pages, align_up(n + 1, GC_SLOTS_REGION));
+	g->pool[n].next = c->slots;
+	c->slots = n;
+	if (!c->slots_last)
+		c->slots_last = n;
+	return true;
+}
+
+void gc__drop_candidate(struct wasm_gc *g, uint32_t r)
+{
 	g->flags[r] &= ~GC_CANDIDATE;
-	base_free(c->slots);
-	c->slots = NULL;
-	c->nslots = c->cap = 0;
+	gc__drop_slots(g, r);
 }
 
 /* A slot of an old object refers to candidate r.  A region that too much
@@ -84,20 +130,11 @@ void gc__record(struct wasm_gc *g, wasm_word *slot, uint32_t r)
 	struct gc_region *c = &g->regions[r];
 
 	g->cost += 60;
-	if (c->nslots == c->cap) {
-		uint32_t cap = c->cap ? c->cap * 2 : 32;
-		wasm_word *more = NULL;
-
-		if (cap <= GC_SLOTS_MAX || g->store->limits.gc_stress)
-			more = base_realloc(c->slots, cap * sizeof(*more));
-		if (!more) {
-			gc__drop_candidate(g, r);
-			return;
-		}
-		c->slots = more;
-		c->cap = cap;
+	if (c->nslots % IN_BLOCK == 0 && !more_slots(g, c)) {
+		gc__drop_candidate(g, r);
+		return;
 	}
-	c->slots[c->nslots++] = gc_word(g, slot);
+	g->pool[c->slots].at[c->nslots++ % IN_BLOCK] = gc_word(g, slot);
 }
 
 /* ---- moving ---- */
@@ -334,14 +371,18 @@ static void scan_remembered(struct wasm_gc *g)
  * regions were scanned with the copy of their object, or died. */
 static void scan_records(struct wasm_gc *g, const struct gc_region *c)
 {
+	uint32_t n = c->nslots % IN_BLOCK;
 	bool young;
 
 	g->cost += c->nslots * 20ull;
-	for (uint32_t i = 0; i < c->nslots; i++) {
-		uint32_t r = gc_region_of(c->slots[i]);
+	for (uint32_t b = c->slots; b; b = g->pool[b].next) {
+		for (n = n ? n : IN_BLOCK; n; n--) {
+			wasm_word at = g->pool[b].at[n - 1];
+			uint32_t r = gc_region_of(at);
 
-		if (g->space[r] != GC_SPACE_EVACUATED && !(g->flags[r] & GC_MOVING))
-			old_slot(g, (wasm_word *)gc_obj(g, c->slots[i]), &young);
+			if (g->space[r] != GC_SPACE_EVACUATED && !(g->flags[r] & GC_MOVING))
+				old_slot(g, (wasm_word *)gc_obj(g, at), &young);
+		}
 	}
 }
 

@@ -15,7 +15,7 @@
 
 static void reset(struct wasm_gc *g, uint32_t r, enum gc_space space)
 {
-	base_free(g->regions[r].slots);
+	gc__drop_slots(g, r);
 	g->regions[r] = (struct gc_region){ 0 };
 	g->flags[r] = 0;
 	g->space[r] = space;
@@ -137,5 +137,12 @@ void gc__release(struct wasm_gc *g, uint32_t budget)
 		g->ndirty -= n;
 		g->nfree += n;
 		budget -= n;
+	}
+	/* No records are held between cycles. */
+	if (budget && g->pool_pages) {
+		uint32_t n = MIN(budget * GC_SLOTS_REGION, g->pool_pages);
+
+		g->pool_pages -= n;
+		madvise(&g->pool[g->pool_pages], n * sizeof(*g->pool), MADV_DONTNEED);
 	}
 }
