@@ -106,6 +106,17 @@ else
 	echo "skip a_linux_program_is_recognized: because riscv64-linux-gnu-gcc is not installed"
 fi
 
+in_manual() { # every option of programs, as help has it
+	local name n=0
+	"$DOPPEL" run --help >"$tmp/out" || return 1
+	for name in $(sed '1,/^usage: .*PROGRAM.wasm .ARGS.$/d' "$tmp/out" | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
+		grep -q -- "\\\\-\\\\-${name//-/\\\\-}" docs/doppel.1 ||
+			{ echo "docs/doppel.1 has no --$name"; return 1; }
+		n=$((n + 1))
+	done
+	[ $n -gt 20 ] || { echo "only $n options"; return 1; }
+}
+check the_manual_has_the_options_of_programs in_manual
 has_example() { "$DOPPEL" "$1" --help >"$tmp/out" && grep -A 1 '^Examples:' "$tmp/out" | grep -q '^  doppel '; }
 for c in run restore fetch features version help; do
 	check "help_of_${c}_has_an_example" has_example "$c"
