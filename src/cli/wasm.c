@@ -3,6 +3,7 @@
  * back.  What a module names is shown without its control characters. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -462,6 +463,8 @@ int cli_wasm(int argc, char **argv)
 	char **rest;
 	int n, status, r;
 
+	/* A filter: who reads only the head of its output wants no message. */
+	signal(SIGPIPE, SIG_DFL);
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], "-o")) /* as compilers have it */
 			argv[i] = "--output";

@@ -56,7 +56,8 @@ static int add_preopen(struct wasi *w, const struct wasi_preopen *p, struct err 
 	s->fs = host_fs_create(p->host, &o, e);
 	if (!s->fs) {
 		base_free(s->guest);
-		return err_wrap(e, "folder for '%s'", p->guest);
+		return strcmp(p->host, p->guest) ? err_wrap(e, "folder for '%s'", p->guest)
+						 : err_wrap(e, "folder");
 	}
 	w->nshares++;
 	if (host_fs_options(s->fs)->owner == HOST_FS_NATIVE)

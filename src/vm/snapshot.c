@@ -126,7 +126,7 @@ int snapshot_write(const char *path, const char *kind, const struct ser_writer *
 		return err_set(e, ENOMEM, "%s: out of memory", path);
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return err_sys(e, "%s", tmp);
+		return err_sys(e, "%s", path);
 	r = write_file(fd, path, kind, w, e);
 	close(fd);
 	if (!r && rename(tmp, path))
