@@ -143,6 +143,8 @@ install:
 	$(Q)install -m 644 docs/doppel.1 $(D)/share/man/man1/doppel.1
 	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LIBS) -ldl|' doppel.pc.in > \
 		$(D)/lib/pkgconfig/doppel.pc
+# The loader finds a library below /usr/local only when its cache has it.
+	$(Q)[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig || :
 
 .PHONY: all tests fuzzers deps run check bench clean install FORCE
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TESTS:=.d) $(FUZZERS:=.d)
