@@ -337,7 +337,9 @@ static uint32_t type_use(struct text *t, bool bind, bool names, struct ser_write
 	if (has_type) {
 		check_inline(t, off, type, &sig);
 	} else if (plain && !nparams && nresults < 2) {
-		if (nresults)
+		if (sig.failed)
+			plain->failed = true;
+		else if (nresults)
 			ser_bytes(plain, sig.buf + 2, sig.len - 2);
 		else
 			ser_u8(plain, 0x40);
