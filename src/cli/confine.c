@@ -59,6 +59,7 @@ static const struct call calls[] = {
 #ifdef __NR_rseq
 	C(rseq, ALWAYS)
 #endif
+	C(sched_getaffinity, ALWAYS) /* pthread_getattr_np(), which sanitizers call */
 	/* signals */
 	C(rt_sigaction, ALWAYS) C(rt_sigprocmask, ALWAYS) C(rt_sigreturn, ALWAYS)
 	C(rt_sigtimedwait, ALWAYS) C(sigaltstack, ALWAYS) C(restart_syscall, ALWAYS)
