@@ -336,7 +336,7 @@ void ir_eval(struct ir_func *f, struct ir_machine *m, const union ir_value *args
 	if (e.v && e.tmp) {
 		p = f->block[f->order[0]].first;
 		for (unsigned k = 0; k < MIN(nargs, f->block[f->order[0]].nparams); k++, p = f->insn[p].next)
-			e.v[p] = args[k];
+			memcpy(&e.v[p], &args[k], ir_type_size(f->insn[p].type));
 		run(&e, f->order[0]);
 	}
 	base_free(e.v);

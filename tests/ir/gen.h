@@ -70,7 +70,7 @@ static inline void gen_call(struct ir_machine *m, const struct ir_helper *h, con
 	uint64_t v = 0x1234567;
 
 	for (unsigned k = 0; k < n; k++)
-		v = (v ^ args[k].i64) * 0x9e3779b97f4a7c15ull;
+		v = (v ^ (h->sig[k] == 'i' ? args[k].i32 : args[k].i64)) * 0x9e3779b97f4a7c15ull;
 	if (h->reads & 1 << IR_ALIAS_STATE)
 		for (unsigned k = 0; k < GEN_STATE; k++)
 			v = (v ^ w->state[k]) * 0x100000001b3ull;
