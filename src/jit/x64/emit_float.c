@@ -102,6 +102,13 @@ static void to_signed(struct x64__emit *e, const struct jit_mi *mi, enum x64_id 
 	x64_place(a, end);
 }
 
+/* Flags as they were before, and NV. */
+static void invalid(struct x64__emit *e, const struct jit_mi *mi, unsigned scratch)
+{
+	op(e, X64_LDMXCSR, 4, 0, x64_m(X64_RSP, -16));
+	op(e, X64_CVTSS2SI + dbl(mi), 4, scratch, nan_of(e, mi));
+}
+
 /*
  * 32 bits unsigned, by way of 64 signed.  For RISC-V what does not fit must
  * raise NV and nothing else: the flags are as before, then NV is raised.
@@ -118,10 +125,8 @@ static void to_u32(struct x64__emit *e, const struct jit_mi *mi, enum x64_id cvt
 	op(e, X64_MOV, 4, SCRATCH, R(d));
 	op(e, X64_CMP, 8, SCRATCH, R(d));
 	x64_jcc(a, X64_CC_E, end);
-	if (exact) {
-		op(e, X64_LDMXCSR, 4, 0, x64_m(X64_RSP, -16));
-		op(e, X64_CVTSS2SI + dbl(mi), 4, d, nan_of(e, mi));
-	}
+	if (exact)
+		invalid(e, mi, d);
 	op(e, X64_UCOMISS + dbl(mi), 4, s, R(s));
 	x64_jcc(a, X64_CC_P, exact ? max : zero);
 	op(e, dbl(mi) ? X64_MOVQ_M : X64_MOVD_M, 8, s, R(SCRATCH));
@@ -139,37 +144,39 @@ static void to_u64(struct x64__emit *e, const struct jit_mi *mi, enum x64_id cvt
 {
 	struct x64_asm *a = &e->a;
 	unsigned d = x64__g(e, mi, 0), s = x64__x(e, mi, 1);
-	uint32_t end = x64_label(a), zero = x64_label(a), max = x64_label(a), big = x64_label(a), bad = x64_label(a);
+	uint32_t end = x64_label(a), max = x64_label(a), big = x64_label(a), fits = x64_label(a);
+	uint32_t nan = x64_label(a);
 
 	if (exact)
 		op(e, X64_STMXCSR, 4, 0, x64_m(X64_RSP, -16));
 	op(e, X64_UCOMISS + dbl(mi), 4, s, two63(e, mi));
-	x64_jcc(a, X64_CC_P, bad);
+	x64_jcc(a, X64_CC_P, nan);
 	x64_jcc(a, X64_CC_AE, big);
 	op(e, cvt, 8, d, R(s));
 	op(e, X64_TEST, 8, d, R(d));
 	x64_jcc(a, X64_CC_NS, end);
-	if (exact) {
-		op(e, X64_LDMXCSR, 4, 0, x64_m(X64_RSP, -16));
-		op(e, X64_CVTSS2SI + dbl(mi), 4, d, nan_of(e, mi));
-	}
-	x64_place(a, zero);
+	if (exact)
+		invalid(e, mi, d);
+	if (!exact)
+		x64_place(a, nan);
 	x64_mov_imm(a, d, 0);
 	x64_jmp(a, end);
-	x64_place(a, bad); /* a NaN */
-	if (exact)
-		op(e, cvt, 8, d, R(s));
-	else
-		x64_jmp(a, zero);
-	if (exact)
+	if (exact) {
+		x64_place(a, nan);
+		invalid(e, mi, d);
 		x64_jmp(a, max);
-	x64_place(a, big); /* the difference is exact */
+	}
+	x64_place(a, big); /* the difference is exact, unless it does not fit */
 	op(e, X64_MOVAPS, 4, XS, R(s));
 	op(e, X64_SUBSS + dbl(mi), 4, XS, two63(e, mi));
 	op(e, cvt, 8, d, R(XS));
-	x64_mov_imm(a, SCRATCH, 1ull << 63);
 	op(e, X64_TEST, 8, d, R(d));
-	x64_jcc(a, X64_CC_S, max);
+	x64_jcc(a, X64_CC_NS, fits);
+	if (exact)
+		invalid(e, mi, d);
+	x64_jmp(a, max);
+	x64_place(a, fits);
+	x64_mov_imm(a, SCRATCH, 1ull << 63);
 	op(e, X64_XOR, 8, d, R(SCRATCH));
 	x64_jmp(a, end);
 	x64_place(a, max);

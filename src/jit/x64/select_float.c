@@ -15,7 +15,7 @@ enum { SD = 1 }; /* the row after ...SS is ...SD */
 static bool is_double(unsigned ct) { return ct == IR_F64; }
 
 /* Does the operation need another rounding mode than the host may be in? */
-static bool needs_mode(struct jit_lower *l, const struct ir_insn *n)
+bool x64__needs_mode(struct jit_lower *l, const struct ir_insn *n)
 {
 	unsigned rm = n->aux & IR_FP_RM;
 
@@ -24,13 +24,13 @@ static bool needs_mode(struct jit_lower *l, const struct ir_insn *n)
 
 static void mode(struct jit_lower *l, const struct ir_insn *n)
 {
-	if (needs_mode(l, n))
+	if (x64__needs_mode(l, n))
 		x64__mi(l, X64__P_MODE, X64__PSEUDO, 4)->imm = n->aux & 3;
 }
 
 static void mode_end(struct jit_lower *l, const struct ir_insn *n)
 {
-	if (needs_mode(l, n))
+	if (x64__needs_mode(l, n))
 		x64__mi(l, X64__P_MODE_END, X64__PSEUDO, 4);
 }
 

@@ -40,6 +40,37 @@ static void binary(struct jit_lower *l, ir_ref i, unsigned op)
 
 static void not(struct jit_lower *l, uint32_t d, uint32_t a) { op2c(l, X64_PXOR, d, a, ~0ull, ~0ull); }
 
+/* ---- floats --------------------------------------------------------------------- */
+
+/* Lanes that are NaN become the canonical one. */
+static void canon(struct jit_lower *l, uint32_t d, uint32_t r, bool pd)
+{
+	uint32_t m = vec(l), x = vec(l), y = vec(l);
+	uint64_t nan = pd ? 0x7ff8ull << 48 : 0x7fc000007fc00000;
+	struct x64__rm rm = x64__rm_reg(r);
+
+	x64__d_s_rm_i(l, pd ? X64_CMPPD : X64_CMPPS, m, r, &rm, 3); /* unordered */
+	op2(l, X64_PANDN, x, m, r);
+	op2c(l, X64_PAND, y, m, nan, nan);
+	op2(l, X64_POR, d, x, y);
+}
+
+static void arithmetic(struct jit_lower *l, ir_ref i, unsigned ps, unsigned pd)
+{
+	const struct ir_insn *n = &l->f->insn[i];
+	bool dbl = n->ct == IR_F64X2, mode = x64__needs_mode(l, n);
+	uint32_t d = jit__out(l, i), a = jit__in(l, n->a[0]), r = n->aux & IR_FP_CANON ? vec(l) : d;
+	struct x64__rm rm = x64__rm_of(l, n->a[1], 16);
+
+	if (mode)
+		x64__mi(l, X64__P_MODE, X64__PSEUDO, 4)->imm = n->aux & 3;
+	x64__d_s_rm(l, dbl ? pd : ps, 16, r, a, &rm);
+	if (mode)
+		x64__mi(l, X64__P_MODE_END, X64__PSEUDO, 4);
+	if (r != d)
+		canon(l, d, r, dbl);
+}
+
 /* ---- products ------------------------------------------------------------------- */
 
 static void mul(struct jit_lower *l, ir_ref i)
@@ -330,7 +361,6 @@ bool x64__select_vector(struct jit_lower *l, ir_ref i)
 	static const uint16_t add[4] = { X64_PADDB, X64_PADDW, X64_PADDD, X64_PADDQ };
 	static const uint16_t sub[4] = { X64_PSUBB, X64_PSUBW, X64_PSUBD, X64_PSUBQ };
 	const struct ir_insn *n = &l->f->insn[i];
-	bool pd = n->ct == IR_F64X2;
 
 	switch (n->op) {
 	case IR_VAND: binary(l, i, X64_PAND); break;
@@ -358,10 +388,10 @@ bool x64__select_vector(struct jit_lower *l, ir_ref i)
 	case IR_VEQ: case IR_VNE: case IR_VLT_S: case IR_VLT_U: case IR_VLE_S: case IR_VLE_U: compare(l, i); break;
 	case IR_VMIN_S: case IR_VMIN_U: case IR_VMAX_S: case IR_VMAX_U: extremum(l, i); break;
 	case IR_VSHL: case IR_VSHR_U: case IR_VSHR_S: shift(l, i); break;
-	case IR_VFADD: binary(l, i, pd ? X64_ADDPD : X64_ADDPS); break;
-	case IR_VFSUB: binary(l, i, pd ? X64_SUBPD : X64_SUBPS); break;
-	case IR_VFMUL: binary(l, i, pd ? X64_MULPD : X64_MULPS); break;
-	case IR_VFDIV: binary(l, i, pd ? X64_DIVPD : X64_DIVPS); break;
+	case IR_VFADD: arithmetic(l, i, X64_ADDPS, X64_ADDPD); break;
+	case IR_VFSUB: arithmetic(l, i, X64_SUBPS, X64_SUBPD); break;
+	case IR_VFMUL: arithmetic(l, i, X64_MULPS, X64_MULPD); break;
+	case IR_VFDIV: arithmetic(l, i, X64_DIVPS, X64_DIVPD); break;
 	case IR_VFEQ: case IR_VFNE: case IR_VFLT: case IR_VFLE: float_compare(l, i); break;
 	case IR_VSPLAT: splat(l, i); break;
 	case IR_VLANE: extract(l, i); break;

@@ -84,6 +84,9 @@ bool x64__select_vector(struct jit_lower *l, ir_ref i);
 /* A compare of floats: its condition. */
 unsigned x64__compare_float(struct jit_lower *l, const struct ir_insn *n);
 
+/* Does the operation need another rounding mode than the host may be in? */
+bool x64__needs_mode(struct jit_lower *l, const struct ir_insn *n);
+
 /* What the processor has. */
 struct x64__features { bool avx, bmi2, lzcnt, fma, popcnt, clmul; };
 struct x64__features x64__features(const struct jit_options *o);
