@@ -42,6 +42,7 @@ struct run {
 	uint64_t started;
 	_Atomic bool late;
 	_Atomic int signal;
+	_Atomic bool over;
 };
 
 extern char **environ;
@@ -389,7 +390,8 @@ static void *signal_thread(void *arg)
 	int sig;
 
 	signal_set(&set);
-	while (!sigwait(&set, &sig) && sig != SIGUSR1) {
+	/* SIGUSR1 is ours when all is over, and before that as the others. */
+	while (!sigwait(&set, &sig) && !r->over) {
 		if (r->signal)
 			_exit(128 + sig);
 		r->signal = sig;
@@ -467,6 +469,7 @@ static void end_threads(struct run *r, pthread_t signals, struct process_deadlin
 {
 	process_deadline_cancel(d);
 	if (r->json) {
+		r->over = true;
 		pthread_kill(signals, SIGUSR1);
 		pthread_join(signals, NULL);
 	}

@@ -62,6 +62,21 @@ if "$DOPPEL" features --json >/dev/null 2>&1; then
 	check events_are_utf_8_whatever_the_name events
 	lost() { run --json "$tmp/dir/"*.wat >/dev/full; [ $? = 125 ]; }
 	check events_that_cannot_be_written lost
+	printf '(module (func (export "_start") (loop $l (br $l))))' >"$tmp/spin.wat"
+	usr1() {
+		local pid
+		"$DOPPEL" run --json "$tmp/spin.wat" >"$tmp/out" &
+		pid=$!
+		for i in $(seq 100); do
+			grep -q started "$tmp/out" && break
+			sleep 0.05
+		done
+		sleep 0.2
+		kill -USR1 $pid
+		wait $pid
+		[ $? = 138 ] && grep -q '"reason":"stopped"' "$tmp/out"
+	}
+	check any_signal_ends_it usr1
 fi
 refused() { # WORD ARGUMENTS...
 	local word=$1
