@@ -229,7 +229,7 @@ static struct op make_op(const struct riscv_decoded *d, unsigned off, bool far)
 	if (format == FMT_B || format == FMT_J)
 		alt = far || off + (uint64_t)(int64_t)d->imm >= MEM_PAGE;
 	return (struct op){
-		.fn = riscv__handlers[base][alt * 2 + (d->len == 4)],
+		.fn = riscv__handler(base, alt * 2 + (d->len == 4)),
 		.imm = d->imm,
 		.rd = destination(format, d->rd),
 		.rs1 = d->rs1,
@@ -254,7 +254,7 @@ static void fuse(struct op *a, const struct op *b, unsigned row_a, unsigned row_
 	op_fn *fn;
 
 	/* A branch out of the page is not what pairs are made of. */
-	if (b->fn != riscv__handlers[row_b][len_b == 2])
+	if (b->fn != riscv__handler(row_b, len_b == 2))
 		return;
 	fn = riscv__pair(row_a, row_b, len_a == 2, len_b == 2);
 	if (fn)

@@ -3,11 +3,16 @@
 #ifndef RISCV_HANDLERS_H
 #define RISCV_HANDLERS_H
 
+#include "base/reltab.h"
 #include "riscv/decode.h"
 #include "riscv/state.h"
 
 /* By row, then 2-byte, 4-byte, 2-byte alt, 4-byte alt (interp.h). */
-extern op_fn *const riscv__handlers[INSN_COUNT][4];
+extern const reltab_entry riscv__handlers[];
+static inline op_fn *riscv__handler(unsigned row, unsigned which)
+{
+	return reltab_at(op_fn, riscv__handlers, row * 4 + which);
+}
 
 /* The handler of a pair of rows (fuse.def), or NULL. */
 op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4);

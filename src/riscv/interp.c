@@ -78,7 +78,7 @@ static void __attribute__((noinline)) op_trap(OP_ARGS)
 	TAIL(op_dispatch(h, op, n, t));
 }
 
-static void __attribute__((noinline)) op_illegal(OP_ARGS)
+RELTAB_USED static void __attribute__((noinline)) op_illegal(OP_ARGS)
 {
 	h->trap_cause = TRAP_ILLEGAL;
 	TAIL(op_trap(h, op, n, t));
@@ -216,9 +216,9 @@ static void __attribute__((noinline)) amo_cas_pair(struct riscv_hart *h, const s
 /* HANDLER: nothing is shared between handlers, so that each keeps an indirect
  * jump of its own for the host to predict. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define HANDLER __attribute__((noipa)) static void
+#define HANDLER __attribute__((noipa)) RELTAB_USED static void
 #else
-#define HANDLER static void
+#define HANDLER RELTAB_USED static void
 #endif
 #define ROW(handler, len_, alt_, slow_, ...)                                   \
 	HANDLER handler(OP_ARGS)                                               \
@@ -302,11 +302,9 @@ op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4)
 	switch (first << 16 | second) {
 #ifdef PAIRS
 #define PAIR(a, b)                                                             \
-	case INSN_##a << 16 | INSN_##b: {                                      \
-		static op_fn *const fn[] = { pair_##a##2_##b##2, pair_##a##4_##b##2, \
-					     pair_##a##2_##b##4, pair_##a##4_##b##4 }; \
-		return fn[first4 + 2 * second4];                               \
-	}
+	case INSN_##a << 16 | INSN_##b:                                        \
+		return second4 ? first4 ? pair_##a##4_##b##4 : pair_##a##2_##b##4  \
+			       : first4 ? pair_##a##4_##b##2 : pair_##a##2_##b##2;
 #include "riscv/fuse.def"
 #undef PAIR
 #endif
@@ -315,12 +313,14 @@ op_fn *riscv__pair(unsigned first, unsigned second, bool first4, bool second4)
 	}
 }
 
-op_fn *const riscv__handlers[INSN_COUNT][4] = {
-	[INSN_illegal] = { op_illegal, op_illegal, op_illegal, op_illegal },
-#define INSN(name, ...) \
-	[INSN_##name] = { fast2_##name, fast4_##name, alt2_##name, alt4_##name },
+#define AT(fn) RELTAB(riscv__handlers, fn)
+#define INSN(name, ...) AT(fast2_##name) AT(fast4_##name) AT(alt2_##name) AT(alt4_##name)
+#define CINSN(...) RELTAB_NONE RELTAB_NONE RELTAB_NONE RELTAB_NONE
+RELTAB_BEGIN(riscv__handlers)
+AT(op_illegal) AT(op_illegal) AT(op_illegal) AT(op_illegal)
 #include "riscv/insn.def"
-};
+RELTAB_END
+#undef AT
 
 /* ---- running ------------------------------------------------------------------------ */
 
