@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/bits.h"
+#include "base/utf8.h"
 
 enum { FIRST = 64, HEAD = 65536 };
 
@@ -156,9 +157,15 @@ static bool is_text(const struct head *h)
 {
 	size_t n = MIN(h->len, (size_t)512);
 
-	for (size_t i = 0; i < n; i++)
-		if (!isprint(h->bytes[i]) && !isspace(h->bytes[i]))
+	for (size_t i = 0; i < n;) {
+		uint8_t c = h->bytes[i];
+		unsigned len = c < 0x80 ? isprint(c) || isspace(c)
+					: base_utf8_len(h->bytes + i, h->len - i);
+
+		if (!len)
 			return false;
+		i += len;
+	}
 	return true;
 }
 

@@ -18,6 +18,7 @@ one_line() { # WORD ARGUMENTS...: fails with one line on stderr that has WORD
 printf '\0asm\1\0\0\0' >"$tmp/x.wasm"
 printf 'QFI\373\0\0\0\3' >"$tmp/x.qcow2"
 printf 'hello, world, I am a text\n' >"$tmp/x.txt"
+printf '\357\273\277/* na\303\257ve */ int main(void) { return 0; }\n' >"$tmp/utf8.c"
 printf "\\211PNG\r\n\032\n" >"$tmp/x.png"
 head -c 4096 /dev/zero >"$tmp/x.zero"
 printf 'abc' >"$tmp/short3"
@@ -81,6 +82,7 @@ no operand|version frob
 no operand|features frob
 too short|run $tmp/short3
 folder|run $tmp
+a text file|run $tmp/utf8.c
 not for 64-bit RISC-V|run /bin/true
 given already|run --firmware $tmp/fw $tmp/fw
 --kernel does not go with|run linux --kernel $tmp/fw
