@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pass `licm`: instructions whose operands do not change in a loop go before
- * it, as far out as that is true.  Pure ones only, and loads that cannot
- * fault, from pinned pointers, of a class that nothing in the loop writes.
- * Each loop gets a block of its own before its header to put them in.
+ * it, as far out as that is true.  Pure ones, and loads that cannot fault,
+ * from pinned pointers, of a class that nothing in the loop writes.  Each loop
+ * gets a block of its own before its header to put them in.
+ *
+ * A translation (XLATE) that every turn of the loop makes goes too, when the
+ * loop begins with a POLL: what the POLL's exit says of guest state is true at
+ * the header, so that, with the header's parameters replaced by what they are
+ * at first, it tells how to leave before the loop.  Code that leaves by the
+ * exit of an XLATE is continued by a lower tier from there (op.def).
  */
 #include "ir/internal.h"
 
@@ -108,6 +114,82 @@ static bool invariant(const struct licm *l, const struct ir_insn *i, uint32_t h)
 	return true;
 }
 
+/* ---- translations ------------------------------------------------------------- */
+
+/* The POLL with which loop h begins; 0: it does not. */
+static ir_ref first_poll(const struct licm *l, uint32_t h)
+{
+	for (IR_EACH(l->f, h, i)) {
+		const struct ir_insn *in = &l->f->insn[i];
+
+		if (in->op == IR_POLL)
+			return i;
+		if (in->op != IR_PARAM && !(ir_rows[in->op].flags & IR_PURE) && in->op != IR_GETSTATE)
+			return 0;
+	}
+	return 0;
+}
+
+static bool every_turn(const struct licm *l, uint32_t b, uint32_t h)
+{
+	for (uint32_t j = l->c.pred_at[h]; j < l->c.pred_at[h + 1]; j++) {
+		uint32_t p = l->c.edge_from[l->c.pred[j]];
+
+		if (ir_dominates(&l->c, h, p) && !ir_dominates(&l->c, b, p))
+			return false;
+	}
+	return true;
+}
+
+/* v, which is known at the header of h, as it is before the loop; 0: it is not. */
+static ir_ref before_loop(const struct licm *l, ir_ref v, uint32_t h)
+{
+	const struct ir_func *f = l->f;
+	const struct ir_insn *jump = &f->insn[f->block[l->before[h]].last];
+
+	if (f->block_of[v] == h && f->insn[v].op == IR_PARAM)
+		return f->list[f->edge[jump->imm].args + (uint32_t)f->insn[v].imm];
+	return f->block_of[v] != IR_NO_BLOCK && in_loop(l, f->block_of[v], h) ? 0 : v;
+}
+
+/* The exit of an XLATE before loop h: its own kind, the POLL's place and state. */
+static uint32_t exit_before(struct licm *l, uint32_t own, uint32_t poll, uint32_t h)
+{
+	struct ir_func *f = l->f;
+	uint32_t n = f->exit[poll].nslots, x;
+
+	for (uint32_t k = 0; k < n; k++)
+		if (!before_loop(l, f->list[f->exit[poll].slots + 2 * k + 1], h))
+			return 0;
+	x = ir_exit(f, f->exit[own].kind, f->exit[poll].cookie);
+	for (uint32_t k = 0; x && k < n && !f->failed; k++) {
+		uint32_t *slot = &f->list[f->exit[poll].slots + 2 * k];
+
+		ir_exit_slot(f, x, slot[0] & IR_OFFSET_MASK, (enum ir_how)(slot[0] >> 24),
+			     before_loop(l, slot[1], h));
+	}
+	return x;
+}
+
+static void translation(struct licm *l, ir_ref r)
+{
+	struct ir_func *f = l->f;
+	uint32_t b = f->block_of[r], h = l->c.loop[b];
+
+	while (h != IR_NO_BLOCK && l->before[h] != IR_NO_BLOCK && !(l->writes[h] & BIT(IR_ALIAS_TLB)) &&
+	       invariant(l, &f->insn[r], h) && every_turn(l, b, h)) {
+		ir_ref poll = first_poll(l, h);
+		uint32_t x = poll ? exit_before(l, f->insn[r].x, f->insn[poll].x, h) : 0;
+
+		if (!x || f->failed)
+			return;
+		f->insn[r].x = x;
+		b = l->before[h];
+		ir_move_before(f, r, f->block[b].last);
+		h = l->c.parent[h];
+	}
+}
+
 static void one(struct licm *l, ir_ref r)
 {
 	struct ir_func *f = l->f;
@@ -164,10 +246,14 @@ bool ir__pass_licm(struct ir_func *f)
 			l.before[b] = preheader(&l, b);
 		sum_writes(&l, b);
 	}
-	for (uint32_t k = 0; k < l.c.n; k++)
-		if (l.c.loop[l.c.rpo[k]] != IR_NO_BLOCK)
-			for (IR_EACH(f, l.c.rpo[k], i))
-				if (!ir_has(&f->insn[i], IR_EFFECT))
-					one(&l, i);
-	return true;
+	for (uint32_t k = 0; k < l.c.n; k++) {
+		if (l.c.loop[l.c.rpo[k]] == IR_NO_BLOCK)
+			continue;
+		for (IR_EACH(f, l.c.rpo[k], i))
+			if (f->insn[i].op == IR_XLATE)
+				translation(&l, i);
+			else if (!ir_has(&f->insn[i], IR_EFFECT))
+				one(&l, i);
+	}
+	return !f->failed;
 }

@@ -9,7 +9,8 @@
  *
  * XLATE: a translation serves a later one of bytes inside its range; one of
  * nearby bytes makes it wider, if both are of one block, so that a row of
- * accesses to a structure or a stack frame is checked once.
+ * accesses to a structure or a stack frame is checked once.  In a function that
+ * changes no translation, one serves everywhere that it dominates.
  */
 #include "ir/internal.h"
 
@@ -36,6 +37,7 @@ struct mem {
 	struct known k[KNOWN_MAX];
 	uint32_t n;
 	struct table **out;       /* by block, for those that someone goes on from */
+	bool tlb_stays;           /* nothing in the function changes translations */
 };
 
 static bool same_place(const struct known *a, const struct known *b)
@@ -192,19 +194,34 @@ static void one(struct mem *m, ir_ref r)
 		forget(m, ir__writes(f, i), NULL);
 }
 
-/* What its only predecessor knew at its end. */
+/* What its only predecessor knew at its end; where paths meet, translations
+ * that were made on all of them, if they stay. */
 static void inherit(struct mem *m, uint32_t b)
 {
+	bool meet = m->c.pred_at[b + 1] - m->c.pred_at[b] != 1;
 	const struct table *t;
 
 	m->n = 0;
-	if (m->c.pred_at[b + 1] - m->c.pred_at[b] != 1)
+	if (meet && (!m->tlb_stays || b == m->c.rpo[0]))
 		return;
-	t = m->out[m->c.edge_from[m->c.pred[m->c.pred_at[b]]]];
-	if (!t)
-		return;
-	memcpy(m->k, t->k, t->n * sizeof(*t->k));
-	m->n = t->n;
+	t = m->out[meet ? m->c.idom[b] : m->c.edge_from[m->c.pred[m->c.pred_at[b]]]];
+	for (uint32_t k = 0; t && k < t->n; k++)
+		if (!meet || t->k[k].by)
+			m->k[m->n++] = t->k[k];
+}
+
+/* Does nothing write translations, and are there any? */
+static bool tlb_stays(const struct mem *m)
+{
+	bool some = false;
+
+	for (uint32_t k = 0; k < m->c.n; k++)
+		for (IR_EACH(m->f, m->c.rpo[k], i)) {
+			some |= m->f->insn[i].op == IR_XLATE;
+			if (ir__writes(m->f, &m->f->insn[i]) & BIT(IR_ALIAS_TLB))
+				return false;
+		}
+	return some;
 }
 
 static bool leave_behind(struct mem *m, uint32_t b)
@@ -215,7 +232,7 @@ static bool leave_behind(struct mem *m, uint32_t b)
 	for (uint32_t k = 0; k < n && m->n; k++) {
 		uint32_t t = e[k].target;
 
-		if (m->c.pred_at[t + 1] - m->c.pred_at[t] != 1)
+		if (!m->tlb_stays && m->c.pred_at[t + 1] - m->c.pred_at[t] != 1)
 			continue;
 		m->out[b] = ir__scratch(m->f, 1, sizeof(struct table) + m->n * sizeof(*m->k));
 		if (!m->out[b])
@@ -237,6 +254,9 @@ bool ir__pass_memory(struct ir_func *f)
 	m->fwd = ir__scratch(f, f->ninsn, sizeof(*m->fwd));
 	m->out = ir__scratch(f, f->nblock, sizeof(*m->out));
 	if (!m->fwd || !m->out)
+		return false;
+	m->tlb_stays = tlb_stays(m);
+	if (m->tlb_stays && !ir_dominators(f, &m->c))
 		return false;
 	for (uint32_t k = 0; k < m->c.n; k++) {
 		uint32_t b = m->c.rpo[k];
