@@ -82,7 +82,8 @@ static void choose_age(struct wasm_gc *g, uint64_t kept)
 		g->straight--;
 	else if (kept > g->nursery / 8 && g->aged > kept / 4 * 3)
 		g->straight = 32;
-	g->promote_all = g->full || g->straight;
+	/* Or when it keeps so many old objects remembered that the next one follows. */
+	g->promote_all = g->full || g->straight || g->nremembered >= GC_REMEMBERED_MANY;
 }
 
 static uint64_t now_ns(void)
@@ -160,7 +161,8 @@ static void collect_and_step(struct wasm_gc *g)
 		budget = step_budget(g, g->old_bytes > old ? g->old_bytes - old : 0);
 	step(g, budget);
 	g->start.bump = g->eden;
-	g->start.limit = g->store->limits.gc_stress ? g->start.bump : g->eden_end;
+	g->start.limit = g->store->limits.gc_stress || g->nremembered >= GC_REMEMBERED_MANY ?
+		g->start.bump : g->eden_end;
 	gc__watch(g);
 }
 

@@ -215,10 +215,41 @@ static void lazy(void)
 	store_close();
 }
 
+/* Old objects that refer to a young one cost the next pause each: when they are
+ * many, it does not wait for the nursery to be full. */
+static void remembered(void)
+{
+	const uint32_t n = 3 * GC_REMEMBERED_MANY;
+	struct wasm_gc_stats a, b;
+	uint64_t most = 0;
+
+	store_open(64 << 20, false);
+	roots[0] = wasm_gc_array(&store, type_refs, n);
+	for (uint32_t i = 0; i < n; i++)
+		wasm_gc_store(&store, roots[0], wasm_gc_elem(&store, roots[0], i, 2),
+			      wasm_gc_struct_zero(&store, type_pair));
+	wasm_gc_collect(&store, true);
+	wasm_gc_stats(&store, &a);
+	roots[1] = wasm_gc_struct_zero(&store, type_pair);
+	for (uint32_t i = 0; i < n; i++) {
+		wasm_word old = *(wasm_word *)wasm_gc_elem(&store, roots[0], i, 2);
+
+		if (i % 1024 == 0)
+			roots[1] = wasm_gc_struct_zero(&store, type_pair);
+		wasm_gc_store(&store, old, ref_at(old, offset_of(type_pair, 1)), roots[1]);
+		most = MAX(most, store.gc->nremembered);
+	}
+	wasm_gc_stats(&store, &b);
+	CHECK(b.minor > a.minor);
+	CHECK(most <= GC_REMEMBERED_MANY + 2 * 1024);
+	store_close();
+}
+
 TEST_MAIN({ "a_full_heap_fails_at_its_limit", full_heap },
 	  { "large_arrays_fail_at_the_limit_exactly", large_limit },
 	  { "new_objects_are_zero", zeroed },
 	  { "a_fragmented_heap_is_compacted_and_given_back", fragmentation },
 	  { "a_long_list_and_a_popular_object", deep_and_popular },
 	  { "a_full_mark_stack", overflow },
+	  { "many_remembered_objects_are_a_reason_to_collect", remembered },
 	  { "no_heap_without_objects", lazy })
