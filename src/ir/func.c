@@ -72,7 +72,7 @@ void ir_reset(struct ir_func *f)
 	f->nblock = f->norder = f->nhelper = f->hash_used = 0;
 	f->cur = f->at = 0;
 	f->nresults = 0;
-	f->failed = f->raw = false;
+	f->failed = f->raw = f->alone = false;
 	f->name[0] = 0;
 	ir__scratch_reset(f);
 }

@@ -235,6 +235,7 @@ struct ir_func {
 	uint8_t result[7];      /* types of RET's operands */
 	bool failed;            /* out of memory, or over IR_INSNS_MAX */
 	bool raw;               /* emit as told: no folding (parser, tests) */
+	bool alone;             /* no other thread writes guest memory: a loop may keep what it loaded */
 	uint32_t *uses;         /* by ir_count_uses(); capacity cinsn */
 	char name[48];
 	struct arena scratch;   /* for analyses; emptied between passes */

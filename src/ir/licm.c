@@ -100,6 +100,8 @@ static bool may_move(const struct licm *l, const struct ir_insn *i, uint32_t h)
 		return !(l->writes[h] & BIT(IR_ALIAS_STATE));
 	if (i->op != IR_LOAD || i->x || (i->aux & IR_MEM_ORDERED) || i->a[1])
 		return false;
+	if (!l->f->alone && (ir__reads(l->f, i) & (BIT(IR_ALIAS_MEM) | BIT(IR_ALIAS_MEM1))))
+		return false; /* a loop that waits for another thread */
 	return l->f->insn[i->a[0]].op == IR_PIN && !(l->writes[h] & ir__reads(l->f, i)) && (flags & IR_READS);
 }
 

@@ -9,8 +9,10 @@
  *
  * XLATE: a translation serves a later one of bytes inside its range; one of
  * nearby bytes makes it wider, if both are of one block, so that a row of
- * accesses to a structure or a stack frame is checked once.  In a function that
- * changes no translation, one serves everywhere that it dominates.
+ * accesses to a structure or a stack frame is checked once.
+ *
+ * What is known of a class that nothing in the function writes holds wherever
+ * it dominates; so do translations, when nothing changes them.
  */
 #include "ir/internal.h"
 
@@ -37,7 +39,7 @@ struct mem {
 	struct known k[KNOWN_MAX];
 	uint32_t n;
 	struct table **out;       /* by block, for those that someone goes on from */
-	bool tlb_stays;           /* nothing in the function changes translations */
+	uint32_t stays;           /* classes that nothing in the function changes */
 };
 
 static bool same_place(const struct known *a, const struct known *b)
@@ -194,34 +196,39 @@ static void one(struct mem *m, ir_ref r)
 		forget(m, ir__writes(f, i), NULL);
 }
 
-/* What its only predecessor knew at its end; where paths meet, translations
- * that were made on all of them, if they stay. */
+/* What its only predecessor knew at its end; where paths meet, what all of
+ * them have passed and nothing in the function changes. */
 static void inherit(struct mem *m, uint32_t b)
 {
 	bool meet = m->c.pred_at[b + 1] - m->c.pred_at[b] != 1;
 	const struct table *t;
 
 	m->n = 0;
-	if (meet && (!m->tlb_stays || b == m->c.rpo[0]))
+	if (meet && (!m->stays || b == m->c.rpo[0]))
 		return;
 	t = m->out[meet ? m->c.idom[b] : m->c.edge_from[m->c.pred[m->c.pred_at[b]]]];
 	for (uint32_t k = 0; t && k < t->n; k++)
-		if (!meet || t->k[k].by)
+		if (!meet || (m->stays >> t->k[k].alias & 1))
 			m->k[m->n++] = t->k[k];
 }
 
-/* Does nothing write translations, and are there any? */
-static bool tlb_stays(const struct mem *m)
+/* Classes that are read (or translated by) and never written; 0: no need to
+ * know who dominates whom. */
+static uint32_t what_stays(const struct mem *m)
 {
-	bool some = false;
+	uint32_t reads = 0, writes = 0;
 
 	for (uint32_t k = 0; k < m->c.n; k++)
-		for (IR_EACH(m->f, m->c.rpo[k], i)) {
-			some |= m->f->insn[i].op == IR_XLATE;
-			if (ir__writes(m->f, &m->f->insn[i]) & BIT(IR_ALIAS_TLB))
-				return false;
+		for (IR_EACH(m->f, m->c.rpo[k], r)) {
+			const struct ir_insn *i = &m->f->insn[r];
+
+			reads |= i->op == IR_XLATE ? BIT(IR_ALIAS_TLB) : ir__reads(m->f, i);
+			writes |= ir__writes(m->f, i);
 		}
-	return some;
+	/* Others may write guest memory, and a loop may wait for it. */
+	if (!m->f->alone)
+		writes |= BIT(IR_ALIAS_MEM) | BIT(IR_ALIAS_MEM1);
+	return reads & ~writes;
 }
 
 static bool leave_behind(struct mem *m, uint32_t b)
@@ -232,7 +239,7 @@ static bool leave_behind(struct mem *m, uint32_t b)
 	for (uint32_t k = 0; k < n && m->n; k++) {
 		uint32_t t = e[k].target;
 
-		if (!m->tlb_stays && m->c.pred_at[t + 1] - m->c.pred_at[t] != 1)
+		if (!m->stays && m->c.pred_at[t + 1] - m->c.pred_at[t] != 1)
 			continue;
 		m->out[b] = ir__scratch(m->f, 1, sizeof(struct table) + m->n * sizeof(*m->k));
 		if (!m->out[b])
@@ -255,8 +262,8 @@ bool ir__pass_memory(struct ir_func *f)
 	m->out = ir__scratch(f, f->nblock, sizeof(*m->out));
 	if (!m->fwd || !m->out)
 		return false;
-	m->tlb_stays = tlb_stays(m);
-	if (m->tlb_stays && !ir_dominators(f, &m->c))
+	m->stays = what_stays(m);
+	if (m->stays && !ir_dominators(f, &m->c))
 		return false;
 	for (uint32_t k = 0; k < m->c.n; k++) {
 		uint32_t b = m->c.rpo[k];

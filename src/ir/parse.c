@@ -528,6 +528,7 @@ static void function(struct in *in)
 			break;
 	}
 	expect(in, ")");
+	f->alone = accept(in, "alone");
 	expect(in, "{");
 	if (!in->bad && !at_label(in))
 		fail(in, "expected a block");

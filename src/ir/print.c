@@ -2,7 +2,7 @@
 /*
  * The text form.  One function:
  *
- *     func NAME(result types) {
+ *     func NAME(result types) {            or ") alone {" (func.alone)
  *     b0(v1:i64, v2:i32): @0x1000 freq=7 cold entry
  *         v3 = add.i64 v1, 5
  *         v4 = load.s8:i64 v3, _, #16 mem scale0 exit(1, 0x1004, [8]=v3, [16]=sext v2)
@@ -240,7 +240,7 @@ char *ir_print(const struct ir_func *f)
 		say(&o, "func %s(", f->name[0] ? f->name : "_");
 		for (unsigned k = 0; k < f->nresults; k++)
 			say(&o, "%s%s", k ? ", " : "", ir_type_names[f->result[k]]);
-		say(&o, ") {\n");
+		say(&o, f->alone ? ") alone {\n" : ") {\n");
 		for (uint32_t k = 0; k < f->norder; k++)
 			say_block(&o, f->order[k]);
 		say(&o, "}\n");

@@ -375,7 +375,12 @@ static void visit(struct promote *p, uint32_t b, ir_ref r)
 	uint32_t s = slot_of(p, &f->insn[r]);
 	uint32_t flags = ir_rows[f->insn[r].op].flags;
 
-	IR__EACH_OPERAND(f, r, q, *q = forward(p, *q));
+	/* Targets may have got parameters for which edges have no arguments yet:
+	 * arguments are forwarded at the end. */
+	if (flags & IR_TERM && !(flags & (IR_EXITS | IR_CALLS)) && f->insn[r].op != IR_RET)
+		f->insn[r].a[0] = forward(p, f->insn[r].a[0]);
+	else
+		IR__EACH_OPERAND(f, r, q, *q = forward(p, *q));
 	if (s) {
 		touch_state(p, b, r, s - 1);
 		return;
