@@ -209,8 +209,7 @@ static wasm_word alloc(struct wasm_gc *g, uint32_t type, uint64_t size)
 		return 0;
 	o = (struct wasm_obj *)g->start.bump;
 	g->start.bump += size;
-	if (g->store->limits.gc_stress)
-		g->start.limit = g->start.bump;
+	g->start.limit = MAX(g->start.limit, g->start.bump);
 	memset(o, 0, size);
 	o->head = type << WASM_OBJ_TYPE_SHIFT;
 	return gc_word(g, o);
