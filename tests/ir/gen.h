@@ -23,6 +23,8 @@ struct gen {
 	unsigned n[IR_VALUE_TYPES];
 	unsigned left;                   /* instructions still to make */
 	unsigned depth, cookie;
+	ir_ref base;                     /* of the last access: often the next one's */
+	uint8_t base_alias;
 };
 
 /* ---- a machine ----------------------------------------------------------------- */
@@ -224,13 +226,18 @@ static inline void gen_memory(struct gen *g)
 	unsigned k = gen_pick(g, 4), kind = gen_pick(g, 12);
 	ir_ref base = gen_value(g, IR_I64), index = 0;
 	uint32_t x = gen_pick(g, 3) ? gen_exit(g) : 0;
-	int32_t offset = (int32_t)gen_pick(g, 4) * 8;
+	static const uint8_t offsets[] = { 0, 8, 8, 16, 12, 10, 24, 1 };
+	int32_t offset = offsets[gen_pick(g, 8)];
 	uint8_t mem = ir_mem((enum ir_alias)alias[k], 0);
 	struct ir_func *f = g->f;
 
 	if (mt == IR_I64 && gen_pick(g, 5) == 0) { /* guest state by pointer */
 		base = ir_pin(f, IR_PIN_STATE);
 		mem = ir_mem(IR_ALIAS_STATE, 0);
+		offset &= ~7;
+	} else if (g->base && gen_pick(g, 2)) {
+		base = g->base;
+		mem = g->base_alias;
 	} else {
 		base = ir_2(f, IR_AND, IR_I64, base, ir_i64(f, 56));
 		if (alias[k] != IR_ALIAS_MEM)
@@ -243,6 +250,8 @@ static inline void gen_memory(struct gen *g)
 			if (gen_pick(g, 2))
 				base = ir_2(f, IR_ADD, IR_I64, base, index), index = 0;
 		}
+		if (!x || alias[k] != IR_ALIAS_MEM)
+			g->base = base, g->base_alias = mem;
 		if (gen_pick(g, 4) == 0) {
 			ir_ref a = ir_xlate(f, base, offset, gen_pick(g, 3), 3, gen_exit(g));
 
@@ -259,6 +268,7 @@ static inline void gen_memory(struct gen *g)
 		enum ir_op op = (enum ir_op)(IR_RMW_ADD + gen_pick(g, IR_CAS - IR_RMW_ADD + 1));
 		ir_ref v = gen_value(g, t), w = op == IR_CAS ? gen_value(g, t) : 0;
 
+		offset &= ~7;
 		if (index) /* atomics have none */
 			base = ir_2(f, IR_ADD, IR_I64, base, index);
 		gen_keep(g, ir_atomic(f, op, t, mt, base, offset, v, w, mem, x));
@@ -339,14 +349,17 @@ static inline void gen_part(struct gen *g);
 struct gen_scope {
 	unsigned n[IR_VALUE_TYPES];
 	ir_ref pool[IR_VALUE_TYPES][24];
+	ir_ref base;
 };
 static inline void gen_save(struct gen *g, struct gen_scope *s)
 {
+	s->base = g->base;
 	memcpy(s->n, g->n, sizeof(s->n));
 	memcpy(s->pool, g->pool, sizeof(s->pool));
 }
 static inline void gen_restore(struct gen *g, const struct gen_scope *s)
 {
+	g->base = s->base;
 	memcpy(g->n, s->n, sizeof(s->n));
 	memcpy(g->pool, s->pool, sizeof(s->pool));
 }
@@ -448,6 +461,7 @@ static inline void gen_function(struct gen *g, unsigned n)
 	ir_ref v[3];
 
 	memset(g->n, 0, sizeof(g->n));
+	g->base = 0;
 	g->left = n;
 	g->depth = g->cookie = 0;
 	strcpy(f->name, "random");

@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "tests/ir/gen.h"
 
-enum { PROGRAMS = 400, RUNS = 3 };
+enum { PROGRAMS = 1000, RUNS = 3 };
 
 static uint32_t next(void *arg)
 {
