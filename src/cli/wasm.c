@@ -70,18 +70,13 @@ static void unload(struct loaded *l)
 
 static int load(const struct options *o, const char *path, struct loaded *l, struct err *e)
 {
-	int r;
-
-	*l = (struct loaded){ 0 };
-	r = program_bytes_read(path, features(o), &l->bytes, e);
-	if (!r && !(l->types = wasm_type_store_create(e)))
-		r = -e->code;
-	if (!r && !(l->module = wasm_module_load(l->types, l->bytes.data, l->bytes.len,
-						 features(o), path, e)))
-		r = -e->code;
-	if (r)
-		unload(l);
-	return r;
+	*l = (struct loaded){ .types = wasm_type_store_create(e) };
+	if (l->types)
+		l->module = program_module_load(l->types, path, features(o), false, &l->bytes, e);
+	if (l->module)
+		return 0;
+	unload(l);
+	return -e->code;
 }
 
 /* The module's fault, or ours? */

@@ -23,6 +23,9 @@
 #include "wasm/dwarf.h"
 #include "wasm/text.h"
 
+/* Larger modules are validated function by function, when they are called. */
+enum { LAZY_BYTES = 256 << 10 };
+
 /* ---- the file --------------------------------------------------------------------- */
 
 static int read_all(int fd, struct program_bytes *b)
@@ -69,29 +72,42 @@ static int map(const char *path, struct program_bytes *b, struct err *e)
 	return r ? err_set(e, -r, "%s: %s", path, strerror(-r)) : 0;
 }
 
-int program_bytes_read(const char *path, unsigned features, struct program_bytes *b,
-		       struct err *e)
+static struct wasm_module *load_text(struct wasm_type_store *types, const char *path,
+				     unsigned features, struct program_bytes *b, struct err *e)
 {
+	struct program_bytes text = *b;
+	struct wasm_module *m = NULL;
 	uint8_t *binary;
 	size_t len;
-	int r;
 
 	*b = (struct program_bytes){ 0 };
-	r = map(path, b, e);
-	if (!r && (b->len < 4 || memcmp(b->data, "\0asm", 4))) {
-		if (!b->len || memchr(b->data, 0, MIN(b->len, (size_t)512)))
-			r = err_set(e, ENOEXEC, "%s: no WebAssembly module: it begins with neither "
-				    "\"\\0asm\" nor text", path);
-		else
-			r = wasm_text_to_binary((const char *)b->data, b->len, path, features,
-						&binary, &len, e);
-		program_bytes_free(b);
-		if (!r)
-			*b = (struct program_bytes){ binary, len, false };
+	if (!wasm_text_to_binary((const char *)text.data, text.len, path, features, &binary, &len,
+				 e)) {
+		*b = (struct program_bytes){ binary, len, false };
+		m = wasm_module_load(types, binary, len, features, path, e);
+		if (!m)
+			wasm_text_place_error((const char *)text.data, text.len, path, features, e);
 	}
-	if (r)
-		program_bytes_free(b);
-	return r;
+	program_bytes_free(&text);
+	return m;
+}
+
+struct wasm_module *program_module_load(struct wasm_type_store *types, const char *path,
+					unsigned features, bool lazy, struct program_bytes *b,
+					struct err *e)
+{
+	*b = (struct program_bytes){ 0 };
+	if (map(path, b, e))
+		return NULL;
+	if (b->len >= 4 && !memcmp(b->data, "\0asm", 4)) {
+		features |= lazy && b->len > LAZY_BYTES ? WASM_LAZY_BODIES : 0;
+		return wasm_module_load(types, b->data, b->len, features, path, e);
+	}
+	if (b->len && !memchr(b->data, 0, MIN(b->len, (size_t)512)))
+		return load_text(types, path, features, b, e);
+	err_set(e, ENOEXEC, "%s: no WebAssembly module: it begins with neither \"\\0asm\" nor text",
+		path);
+	return NULL;
 }
 
 void program_bytes_free(struct program_bytes *b)

@@ -60,15 +60,19 @@ uint64_t program_fuel_left(const struct program *p);
 const struct wasm_module *program_module(const struct program *p);
 void program_destroy(struct program *p);        /* NULL is fine */
 
-/* The contents of a file as a binary module: mapped, or made from text.
- * Released with program_bytes_free(). */
+/* A file's contents as a binary module: mapped, or made from text. */
 struct program_bytes {
 	const uint8_t *data;
 	size_t len;
 	bool mapped;
 };
-int program_bytes_read(const char *path, unsigned features, struct program_bytes *b,
-		       struct err *e);
+/* The module of a file in either format; NULL and *e.  An error in a text says
+ * in which line and column it is.  lazy: a large binary's functions are
+ * validated when they are called.  *b must outlive the module; it is to be
+ * released with program_bytes_free(), also after an error. */
+struct wasm_module *program_module_load(struct wasm_type_store *types, const char *path,
+					unsigned features, bool lazy, struct program_bytes *b,
+					struct err *e);
 void program_bytes_free(struct program_bytes *b);
 
 /* Values as text, by type; used by --invoke.  Parsing: 0 or -EINVAL and *e.

@@ -15,9 +15,6 @@
 #include "base/alloc.h"
 #include "base/bits.h"
 
-/* Larger modules are validated function by function, when they are called. */
-enum { LAZY_BYTES = 256 << 10 };
-
 bool program__name_is(struct wasm_name n, const char *s)
 {
 	return n.len == strlen(s) && !memcmp(n.s, s, n.len);
@@ -25,15 +22,8 @@ bool program__name_is(struct wasm_name n, const char *s)
 
 int program__open(struct program *p, struct program_part *part, struct err *e)
 {
-	unsigned features = p->o.features;
-	int r = program_bytes_read(part->path, features, &part->bytes, e);
-
-	if (r)
-		return r;
-	if (part->bytes.len > LAZY_BYTES)
-		features |= WASM_LAZY_BODIES;
-	part->module = wasm_module_load(p->types, part->bytes.data, part->bytes.len, features,
-					part->path, e);
+	part->module = program_module_load(p->types, part->path, p->o.features, true, &part->bytes,
+					   e);
 	return part->module ? 0 : -e->code;
 }
 

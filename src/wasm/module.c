@@ -378,7 +378,7 @@ static int load_export(struct wasm__loader *l, struct wasm_export *ex)
 		return wasm__fail(m, l->e, l->p - 1, EILSEQ, "malformed export kind");
 	r = wasm__u32(l, &ex->index);
 	if (!r && ex->index >= n[ex->kind])
-		return wasm__fail(m, l->e, l->p, EINVAL, "unknown %s %u", kinds[ex->kind],
+		return wasm__fail(m, l->e, l->p - 1, EINVAL, "unknown %s %u", kinds[ex->kind],
 				  ex->index);
 	if (!r && ex->kind == WASM_EXTERN_FUNC)
 		m->funcs[ex->index].declared = true;
@@ -386,7 +386,7 @@ static int load_export(struct wasm__loader *l, struct wasm_export *ex)
 }
 
 /* Names are different from each other (3.5.14). */
-static int check_names(struct wasm__loader *l, const uint8_t *at)
+static int check_names(struct wasm__loader *l)
 {
 	struct wasm_module *m = l->m;
 	uint64_t key = wasm__hash_key();
@@ -407,7 +407,7 @@ static int check_names(struct wasm__loader *l, const uint8_t *at)
 			const struct wasm_name *b = &m->exports[table[h] - 1].name;
 
 			if (a->len == b->len && !memcmp(a->s, b->s, a->len))
-				r = wasm__fail(m, l->e, at, EINVAL,
+				r = wasm__fail(m, l->e, (const uint8_t *)a->s, EINVAL,
 					       "duplicate export name \"%.*s\"",
 					       (int)MIN(a->len, 100u), a->s);
 		}
@@ -420,14 +420,13 @@ static int check_names(struct wasm__loader *l, const uint8_t *at)
 static int load_exports(struct wasm__loader *l)
 {
 	struct wasm_module *m = l->m;
-	const uint8_t *at = l->p;
 	int r = wasm__count(l, WASM_MAX_EXPORTS, "exports", &m->nexports);
 
 	if (!r)
 		r = wasm__alloc(l, m->nexports, sizeof(*m->exports), &m->exports);
 	for (uint32_t i = 0; !r && i < m->nexports; i++)
 		r = load_export(l, &m->exports[i]);
-	return r ? r : check_names(l, at);
+	return r ? r : check_names(l);
 }
 
 static int load_start(struct wasm__loader *l)

@@ -433,6 +433,7 @@ static bool is_inline_module(struct script *s)
 static void inline_module(struct script *s)
 {
 	struct source src = { 0 };
+	char where[300];
 	uint8_t *bytes;
 	size_t len;
 	int r = wasm_text_to_binary(s->t.s, s->t.end, s->t.name, s->o->features, &bytes, &len,
@@ -440,6 +441,10 @@ static void inline_module(struct script *s)
 
 	if (!r)
 		script__load(s, &src, bytes, len, 0);
+	if (src.code) {
+		script__where(s, 0, where);
+		text__place_again(s->t.s, s->t.end, s->t.name, s->o->features, where, &src.err);
+	}
 	if (r || src.code)
 		script__fail(s, WASM_SCRIPT_MODULE, 0, "expected a module, got %s", src.err.msg);
 	else

@@ -94,6 +94,8 @@ struct source {
 /* After "(module": to bytes, and loaded; taken with its ")". */
 void script__read_module(struct script *s, struct source *src, struct text_token word);
 /* Bytes (taken) to a module. */
+/* A module's name in messages. */
+void script__where(struct script *s, uint32_t pos, char where[300]);
 void script__load(struct script *s, struct source *src, uint8_t *bytes, size_t len, uint32_t pos);
 /* Link and instantiate: NULL with *trap or *e. */
 struct wasm_instance *script__instantiate(struct script *s, struct script_module *m,

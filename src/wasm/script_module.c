@@ -51,19 +51,57 @@ static void strings(struct script *s, struct ser_writer *w)
 	text__expect(&s->t, TEXT_RPAR);
 }
 
-/* The text of a module that starts after the word `word`. */
-static int inline_text(struct script *s, struct text_token word, struct err *e, uint8_t **bytes,
-		       size_t *len)
+void script__where(struct script *s, uint32_t pos, char where[300])
+{
+	snprintf(where, 300, "%s:%u", s->t.name, script__line(s, pos));
+}
+
+static struct text *text_after(struct script *s, struct text_token word, struct err *e)
 {
 	struct text *t = base_alloc(sizeof(*t));
-	int r;
 
-	if (!t)
-		return err_set(e, ENOMEM, "out of memory");
+	if (!t) {
+		err_set(e, ENOMEM, "out of memory");
+		return NULL;
+	}
 	text__init(t, s->t.s, s->t.end, s->t.name, s->o->features, e);
 	t->tok = word;
 	t->pos = word.off + word.len;
 	text__next(t);
+	return t;
+}
+
+/* What the loader said about the module that starts after `word`: where that is. */
+static void place_error(struct script *s, struct text_token word, uint32_t pos, struct err *e)
+{
+	struct text_places places = { 0 };
+	struct err again = { 0 };
+	struct text *t = text_after(s, word, &again);
+	uint8_t *bytes = NULL;
+	char where[300];
+	size_t len;
+
+	if (!t)
+		return;
+	t->places = &places;
+	script__where(s, pos, where);
+	if (!text__module(t, true, &bytes, &len))
+		text__place_error(t, where, e);
+	base_free(bytes);
+	base_free(places.marks);
+	text__fini(t);
+	base_free(t);
+}
+
+/* The text of a module that starts after the word `word`. */
+static int inline_text(struct script *s, struct text_token word, struct err *e, uint8_t **bytes,
+		       size_t *len)
+{
+	struct text *t = text_after(s, word, e);
+	int r;
+
+	if (!t)
+		return -ENOMEM;
 	r = text__module(t, true, bytes, len);
 	if (!r)
 		text__seek(&s->t, t->prev_end);
@@ -79,7 +117,7 @@ void script__load(struct script *s, struct source *src, uint8_t *bytes, size_t l
 	char where[300];
 	struct script_module *m = arena_alloc(&s->t.arena, sizeof(*m));
 
-	snprintf(where, sizeof(where), "%s:%u", s->t.name, script__line(s, pos));
+	script__where(s, pos, where);
 	if (m)
 		m->module = wasm_module_load(s->types, bytes, len, s->o->features, where,
 					     &src->err);
@@ -106,6 +144,7 @@ void script__read_module(struct script *s, struct source *src, struct text_token
 	uint8_t *bytes = NULL;
 	size_t len = 0;
 	char where[300];
+	bool is_text = false;
 	int r = 0;
 
 	*src = (struct source){ 0 };
@@ -128,11 +167,14 @@ void script__read_module(struct script *s, struct source *src, struct text_token
 		ser_writer_fini(&w);
 	} else {
 		r = inline_text(s, word, &src->err, &bytes, &len);
+		is_text = true;
 	}
 	if (r)
 		src->code = -r;
 	else
 		script__load(s, src, bytes, len, pos);
+	if (!r && src->code && is_text)
+		place_error(s, word, pos, &src->err);
 }
 
 static bool resolve(struct script *s, const struct wasm_import *im, struct wasm_extern *x,

@@ -15,6 +15,10 @@
  * (base_free).  The error is "NAME:LINE:COLUMN: what" and e->code EILSEQ. */
 int wasm_text_to_binary(const char *text, size_t len, const char *name, unsigned features,
 			uint8_t **out, size_t *out_len, struct err *e);
+/* What the loader said about that binary, "NAME: offset 0x...: what", becomes
+ * "NAME:LINE:COLUMN: what".  Other errors stay. */
+void wasm_text_place_error(const char *text, size_t len, const char *name, unsigned features,
+			   struct err *e);
 /* A binary module as text, for `doppel wasm wat`. */
 struct wasm_module;
 int wasm_module_to_text(const struct wasm_module *m, char **out, size_t *out_len, struct err *e);

@@ -39,7 +39,8 @@ void text__append(struct ser_writer *w, const struct ser_writer *from)
 	w->failed |= from->failed;
 }
 
-static void section(struct ser_writer *w, unsigned id, const struct ser_writer *body, bool counted,
+/* Returns where the contents begin. */
+static size_t section(struct ser_writer *w, unsigned id, const struct ser_writer *body, bool counted,
 		    uint32_t n)
 {
 	struct ser_writer count;
@@ -52,6 +53,7 @@ static void section(struct ser_writer *w, unsigned id, const struct ser_writer *
 	text__append(w, &count);
 	text__append(w, body);
 	ser_writer_fini(&count);
+	return w->len - body->len;
 }
 
 static void custom_section(struct ser_writer *w, const char *name, const struct ser_writer *body)
@@ -152,14 +154,19 @@ uint8_t *text__assemble(struct text *t, size_t *len)
 	customs_at(t, &w, 0, false);
 	for (unsigned i = 0; i < TEXT_SECS; i++) {
 		bool counted = i != TEXT_SEC_START && i != TEXT_SEC_DATACOUNT;
+		size_t base = w.len;
 
 		customs_at(t, &w, ids[i], false);
 		if (i == TEXT_SEC_CODE)
 			hint_section(t, &w);
 		if (i == TEXT_SEC_DATACOUNT && t->needs_datacount)
 			text__u(&t->sec[i], t->sec_n[TEXT_SEC_DATA]);
+		if (t->places)
+			t->places->start[i] = w.len;
 		if (t->sec[i].len)
-			section(&w, ids[i], &t->sec[i], counted, t->sec_n[i]);
+			base = section(&w, ids[i], &t->sec[i], counted, t->sec_n[i]);
+		if (t->places)
+			t->places->base[i] = base;
 		w.failed |= t->sec[i].failed;
 		customs_at(t, &w, ids[i], true);
 	}

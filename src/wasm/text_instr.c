@@ -30,6 +30,7 @@ struct text_frame {
 	uint8_t hint;
 	uint32_t symbol;        /* of the label */
 	size_t pending;         /* where the instruction's bytes start */
+	uint32_t pos;           /* of the word */
 };
 
 /* What a legacy try has had: parts come in this order. */
@@ -181,6 +182,7 @@ static void separator(struct text *t, uint32_t base, unsigned row, struct ser_wr
 		text__unexpected(t);
 		return;
 	}
+	text__mark(t, out, t->tok.off);
 	text__next(t);
 	text__opcode(out, row);
 	switch (row) {
@@ -223,6 +225,7 @@ static void unfolded(struct text *t, uint32_t base, struct ser_writer *out)
 		separator(t, base, row, out);
 		return;
 	}
+	text__mark(t, out, t->tok.off);
 	text__next(t);
 	if (take_hint(t, row, &hint))
 		write_hint(t, out, hint);
@@ -254,6 +257,7 @@ static void folded(struct text *t, struct ser_writer *out)
 	f = push_frame(t, FRAME_PLAIN, row);
 	if (!f)
 		return;
+	f->pos = t->tok.off;
 	text__next(t);
 	f->hinted = take_hint(t, row, &f->hint);
 	if (!is_block(row)) {
@@ -262,6 +266,8 @@ static void folded(struct text *t, struct ser_writer *out)
 	}
 	/* An if waits for its condition; the others are written at once. */
 	f->kind = row == WASM_ROW_IF ? FRAME_IF : row == WASM_ROW_TRY ? FRAME_TRY : FRAME_FOLDED;
+	if (row != WASM_ROW_IF)
+		text__mark(t, out, f->pos);
 	symbol = block_head(t, row, row == WASM_ROW_IF ? &t->pending : out);
 	f->symbol = symbol;
 	if (row != WASM_ROW_IF)
@@ -275,6 +281,7 @@ static void write_pending(struct text *t, const struct text_frame *f, struct ser
 		return;
 	if (f->hinted)
 		write_hint(t, out, f->hint);
+	text__mark(t, out, f->pos);
 	ser_bytes(out, t->pending.buf + f->pending, t->pending.len - f->pending);
 	t->pending.len = f->pending;
 }
@@ -290,6 +297,7 @@ static void try_part(struct text *t, struct text_frame *f, struct ser_writer *ou
 		text__unexpected(t);
 		return;
 	}
+	text__mark(t, out, t->tok.off);
 	text__next(t);
 	if (!is_do)
 		text__opcode(out, row);
@@ -319,6 +327,7 @@ static void open_list(struct text *t, uint32_t base, struct ser_writer *out)
 		f->kind = FRAME_IF_DONE;
 		push_frame(t, FRAME_THEN, f->row);
 	} else if (f && f->kind == FRAME_IF_DONE && word == WASM_ROW_ELSE && !f->has_else) {
+		text__mark(t, out, t->tok.off);
 		text__next(t);
 		text__opcode(out, WASM_ROW_ELSE);
 		f->has_else = true;
@@ -347,6 +356,7 @@ static void close_list(struct text *t, uint32_t base, struct ser_writer *out)
 			text__unexpected(t);
 			return;
 		}
+		text__mark(t, out, t->tok.off);
 		text__opcode(out, WASM_ROW_END);
 		pop_label(t);
 		break;
@@ -398,6 +408,7 @@ static void sequence(struct text *t, struct ser_writer *out, bool one)
 void text__expr(struct text *t, struct ser_writer *out)
 {
 	sequence(t, out, false);
+	text__mark(t, out, t->tok.off);
 	text__opcode(out, WASM_ROW_END);
 }
 

@@ -146,6 +146,20 @@ struct text_label {
 struct text_frame;
 struct text_custom;
 
+/* Where a piece of a section begins in the text. */
+struct text_mark {
+	size_t off;             /* in the section's contents */
+	uint32_t pos;           /* in the text */
+	uint8_t sec;            /* enum text_section */
+};
+struct text_places {
+	struct text_mark *marks;
+	uint32_t n, cap;
+	uint32_t body;          /* marks from here on are of the current body */
+	size_t len[TEXT_SECS];  /* at the start of the field */
+	size_t start[TEXT_SECS], base[TEXT_SECS]; /* in the module: section, contents */
+};
+
 struct text {
 	const char *s;          /* the whole text, for lines */
 	const char *name;
@@ -154,6 +168,7 @@ struct text {
 	uint32_t prev_end;      /* where the one before ended */
 	bool annots;            /* give annotations as tokens */
 	unsigned features;
+	struct text_places *places; /* NULL: nobody asks */
 	struct err *err;
 	bool failed;
 	int code;
@@ -291,6 +306,20 @@ void text__bind_local(struct text *t, uint32_t symbol, struct text_name_entry n)
 /* Take "id?" and "@name?" before something that has an index. */
 struct text_name_entry text__binder(struct text *t, uint32_t *symbol);
 uint32_t text__functype_index(struct text *t, const struct ser_writer *w, uint32_t nparams);
+
+/* ---- text_place.c ---- */
+/* What is written to w next stands at pos. */
+void text__mark(struct text *t, const struct ser_writer *w, uint32_t pos);
+/* The body is about to be appended to its section. */
+void text__mark_body(struct text *t);
+/* The field at pos is written. */
+void text__mark_field(struct text *t, uint32_t pos);
+/* After text__module() with places: as wasm_text_place_error(), where the error
+ * begins with this prefix. */
+void text__place_error(struct text *t, const char *prefix, struct err *e);
+/* The same of a text that is a module. */
+void text__place_again(const char *text, size_t len, const char *name, unsigned features,
+		       const char *prefix, struct err *e);
 
 /* ---- text_instr.c ---- */
 /* Instructions up to the list's ")" (not taken), END written. */

@@ -396,6 +396,7 @@ static void func_field(struct text *t)
 	locals(t);
 	text__expr(t, &t->body);
 	text__u(code, t->body.len);
+	text__mark_body(t);
 	text__append(code, &t->body);
 	t->sec_n[TEXT_SEC_CODE]++;
 	func_extras(t, index);
@@ -502,6 +503,7 @@ static void field(struct text *t)
 	case TEXT_DATA_: text__data_field(t); break;
 	default: text__unexpected(t);
 	}
+	text__mark_field(t, at);
 	text__expect(t, TEXT_RPAR);
 }
 
@@ -527,6 +529,7 @@ int text__module(struct text *t, bool closed, uint8_t **out, size_t *out_len)
 	for (uint32_t i = 0; i < t->ntype_fields && !t->failed; i++) {
 		text__seek(t, t->type_fields[i]);
 		text__type_field(t);
+		text__mark_field(t, t->type_fields[i]);
 	}
 	memset(t->count, 0, sizeof(t->count));
 	if (!t->failed)

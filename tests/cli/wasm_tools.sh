@@ -36,7 +36,20 @@ valid() { [ "$("$DOPPEL" wasm validate "$tmp/a.wasm" "$tmp/a.wat")" = "$tmp/a.wa
 $tmp/a.wat: valid" ]; }
 invalid() {
 	"$DOPPEL" wasm validate "$tmp/a.wasm" "$tmp/bad.wat" "$tmp/a.wat" >"$tmp/out" 2>"$tmp/err"
-	[ $? = 1 ] && [ "$(wc -l <"$tmp/out")" = 2 ] && grep -q 'bad.wat: offset 0x.*type mismatch' "$tmp/err"
+	[ $? = 1 ] && [ "$(wc -l <"$tmp/out")" = 2 ] && grep -q 'bad.wat:1:27: type mismatch' "$tmp/err"
+}
+placed() { # PLACE TEXT: where the error of a module is, whatever it is
+	printf "$2" >"$tmp/bad2.wat"
+	"$DOPPEL" wasm validate "$tmp/bad2.wat" 2>"$tmp/err"
+	grep "^doppel: $tmp/bad2.wat:$1: [^0-9]" "$tmp/err" || { cat "$tmp/err"; return 1; }
+}
+places() {
+	placed 3:4 '(module (func (nop))\n (func (param i32) (result i32)\n  (i32.add (local.get 0)\n  (f32.const 1))))' &&
+	placed 5:2 '(func\n i32.const 1\n if\n i64.const 2\n end) (func)' &&
+	placed 2:19 '(func (result i32) (if (result i32) (i32.const 1)\n    (then (nop)) (else (i32.const 2))))' &&
+	placed 2:14 '(func)\n (global i32 )\n (export "f" (func 0))' &&
+	placed 3:2 '(func)\n (export "a" (func 0))\n (export "a" (func 0))' &&
+	placed 2:2 '(type $a (struct))\n (type (sub $a (struct)))'
 }
 missing() {
 	"$DOPPEL" wasm validate "$tmp/none" 2>"$tmp/err"
@@ -68,6 +81,7 @@ refused() { # WORD ARGUMENTS...
 }
 check validate_tells_of_each valid
 check validate_finds_the_invalid_one invalid
+check errors_in_text_have_a_line places
 check validate_names_what_is_not_there missing
 check inspect_lists_types inspected
 if "$DOPPEL" features --json >/dev/null 2>&1; then check inspect_in_json objects; fi
