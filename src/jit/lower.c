@@ -176,6 +176,13 @@ static void block_edges(struct jit_lower *l, uint32_t b, uint32_t ir)
 	}
 }
 
+/* Must it be done though nobody wants its value?  A load may fault. */
+static bool has_effect(const struct ir_insn *n)
+{
+	return ir_has(n, IR_EFFECT) || (ir_has(n, IR_EXITS) && n->x) ||
+	       (ir_has(n, IR_MEM) && n->aux & IR_MEM_ORDERED);
+}
+
 static void block(struct jit_lower *l, uint32_t b, uint32_t ir, uint32_t *clobber)
 {
 	struct jit_mir *m = &l->m;
@@ -192,7 +199,7 @@ static void block(struct jit_lower *l, uint32_t b, uint32_t ir, uint32_t *clobbe
 
 		if (n->op == IR_PARAM)
 			break;
-		if (l->folded[i] || (!l->vreg_of[i] && !ir_has(n, IR_EFFECT)))
+		if (l->folded[i] || (!l->vreg_of[i] && !has_effect(n)))
 			continue;
 		l->cur = i;
 		l->t->select(l, i);

@@ -182,8 +182,14 @@ static void rmw_loop(struct x64__emit *e, const struct jit_mi *mi)
 	struct x64_rm m = x64__rm(e, mi, 3);
 	uint32_t again = x64_label(a), stub = mi->exit ? x64__add_stub(e, X64__STUB_EXIT, mi)->label : 0;
 	unsigned which = mi->cc + IR_RMW_ADD;
-	bool is_signed = which == IR_RMW_MIN_S || which == IR_RMW_MAX_S;
+	/* What the type widens with zeros is never negative (the evaluator's rmw()). */
+	bool is_signed = mi->imm == IR_S8 || mi->imm == IR_S16 || mi->imm == IR_S32 || mi->imm == IR_I64;
 
+	if (!is_signed && which == IR_RMW_MIN_S)
+		which = IR_RMW_MIN_U;
+	if (!is_signed && which == IR_RMW_MAX_S)
+		which = IR_RMW_MAX_U;
+	is_signed = which == IR_RMW_MIN_S || which == IR_RMW_MAX_S;
 	fault_here(e, mi, stub);
 	op(e, size == 1 ? X64_MOVZX_B : size == 2 ? X64_MOVZX_W : X64_MOV, w, X64_RAX, m);
 	x64_place(a, again);

@@ -185,6 +185,8 @@ static void call(struct jit_lower *l, ir_ref i, bool tail)
 		return;
 	jit__clobbers(l, guest ? X64__EVERYTHING : X64__CALLER_SAVED);
 	unsigned total = (unsigned)(sig ? strlen(sig + 1) : n->type != IR_VOID);
+	for (ir_ref r = n->next; r && f->insn[r].op == IR_RESULT; r = f->insn[r].next)
+		total = MAX(total, ((unsigned)f->insn[r].imm & 7) + 1);
 	for (unsigned k = 0; k < total && k < 8; k++)
 		jit__use(l, result_place(t, k), JIT_DEF);
 	if (jit__wanted(l, i) && n->type != IR_VOID)
