@@ -43,9 +43,9 @@ static ir_ref find_or_make(struct ir_func *f, const struct ir_insn *i)
 
 	if (f->at)
 		return ir__place(f, i);
-	/* Half of the table at most, or leaves (func.c) could not grow it. */
-	if (f->hash_used * 4 >= f->nhash * 2 - 8)
-		ir_i32(f, 0);
+	ir__hash_room(f);
+	if (f->failed)
+		return 0;
 	for (h = ir__hash(i); f->hash[at = h & (f->nhash - 1)]; h++) {
 		ir_ref v = f->hash[at];
 
@@ -55,8 +55,6 @@ static ir_ref find_or_make(struct ir_func *f, const struct ir_insn *i)
 			return v;
 		break; /* of another block: this one takes its place */
 	}
-	if (f->failed)
-		return 0;
 	r = ir_append(f, f->cur, i);
 	f->hash_used += !f->hash[at];
 	f->hash[at] = r;

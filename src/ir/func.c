@@ -381,12 +381,18 @@ static void rehash(struct ir_func *f)
 	f->nhash = n;
 }
 
+/* Half full at most: probing ends soon, and ends. */
+void ir__hash_room(struct ir_func *f)
+{
+	if (f->hash_used * 2 >= f->nhash)
+		rehash(f);
+}
+
 static ir_ref leaf(struct ir_func *f, struct ir_insn *key, uint64_t lo, uint64_t hi)
 {
 	uint32_t h, at;
 
-	if (f->hash_used * 2 >= f->nhash)
-		rehash(f);
+	ir__hash_room(f);
 	if (f->failed)
 		return 0;
 	h = key->aux ? (uint32_t)((lo + key->type) * 0x9e3779b97f4a7c15ull >> 32) : ir__hash(key);

@@ -21,6 +21,7 @@ void *ir__scratch(struct ir_func *f, size_t n, size_t size); /* zeroed; sets fai
  * has to be made, as *i now says.  May emit (at f->at). */
 ir_ref ir__simplify(struct ir_func *f, struct ir_insn *i);
 /* Hash of what makes two pure instructions equal, and the comparison. */
+void ir__hash_room(struct ir_func *f);
 uint32_t ir__hash(const struct ir_insn *i);
 bool ir__same(const struct ir_insn *a, const struct ir_insn *b);
 ir_ref ir__const_of(struct ir_func *f, enum ir_type t, const union ir_value *v);

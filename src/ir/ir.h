@@ -165,7 +165,7 @@ struct ir_block {
 	uint32_t flags;     /* IR_BLOCK_... */
 	uint64_t cookie;    /* the front end's (guest address); for maps and dumps */
 };
-enum { IR_BLOCK_DEAD = 1, IR_BLOCK_COLD = 2, IR_BLOCK_ENTRY = 4 /* may be entered from outside (loop entry) */ };
+enum { IR_BLOCK_DEAD = 1, IR_BLOCK_COLD = 2, IR_BLOCK_ENTRY = 4 /* reserved: entered from outside */ };
 
 struct ir_edge {
 	uint32_t target;  /* block */
