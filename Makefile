@@ -125,6 +125,7 @@ bench:
 	$(Q)scripts/deps build bench
 	$(Q)$(MAKE) --no-print-directory -j$$(nproc) all
 	$(Q)bench/run -o $(O)
+	$(Q)bench/wasm/run -o $(O)
 clean:
 	$(Q)rm -rf $(O)
 
