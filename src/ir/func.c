@@ -12,6 +12,8 @@
 #include "base/alloc.h"
 #include "ir/internal.h"
 
+_Static_assert(IR_OPS <= 256 && sizeof(struct ir_insn) == 32, "two instructions fit a cache line");
+
 /* Room for `need` elements in *pp, doubling. */
 static bool grow(struct ir_func *f, void *pp, uint32_t *cap, uint32_t need, size_t size)
 {
