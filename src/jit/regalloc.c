@@ -87,7 +87,7 @@ static uint32_t distance(struct walk *w, struct jit__itv *it, uint32_t pos)
 		if (d < s->loop[l].to)
 			return d;
 		if (it->to > s->loop[l].to && it->last_use >= s->loop[l].from && it->last_use)
-			return s->loop[l].to - 1;
+			return MAX(s->loop[l].to - 1, pos + 3); /* not by this instruction */
 	}
 	return d;
 }
@@ -382,8 +382,8 @@ static void use_limits(struct walk *w, struct jit__itv *it, uint64_t regs, uint3
 			struct jit__itv *o = itv(w, w->active[r]);
 
 			/* What the same instruction reads cannot leave before it writes. */
-			use[r] = next_use(w, o, it->from & ~1u, true, 0) <= it->from + 1 ||
-				 o->from >= (it->from & ~1u) ? it->from : distance(w, o, it->from);
+			use[r] = next_use(w, o, it->from & ~1u, true, 0) <= it->from + 1 ? it->from :
+				distance(w, o, it->from);
 		}
 	}
 	for (uint32_t k = 0; k < w->ninactive; k++) {
