@@ -134,8 +134,8 @@ static bool store_at_definition(struct jit__scan *s, uint32_t v)
 	/* A parameter is there before the first instruction of its block, others
 	 * after theirs, which is not the last of a block. */
 	uint32_t at = def & 1 ? def / 2 + 1 : def / 2;
-	if (!(def & 1) && !is_block_start(s, def))
-		at = def / 2 + 1; /* EARLY */
+	if (it->uses && m->op[s->use[it->uses].op] & JIT_DEF)
+		at = def / 2 + 1; /* EARLY ones too, where a block begins */
 	jit__add_move(m, at, it->loc, slot, m->vreg[v].cls, 0);
 	return true;
 }

@@ -168,7 +168,7 @@ void x64__d_rm_i(struct jit_lower *l, unsigned op, unsigned w, uint32_t d, const
 {
 	x64__mi(l, op, X64__D_RM_I, w)->imm = imm;
 	jit__use(l, d, JIT_DEF);
-	x64__put_rm(l, rm, 0);
+	x64__put_rm(l, rm, rm->mem ? JIT_LATE : 0);
 }
 
 /* d = s op rm: d is made from s, so it must not be what rm reads. */
