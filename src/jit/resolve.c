@@ -115,14 +115,20 @@ static bool is_block_start(struct jit__scan *s, uint32_t pos)
 static bool store_at_definition(struct jit__scan *s, uint32_t v)
 {
 	struct jit_mir *m = s->m;
-	struct jit__itv *it = &s->itv[s->first[v]];
-	uint32_t def = s->def[v], depth, i;
+	uint32_t def = s->def[v], depth, i = s->first[v];
+	struct jit__itv *it;
 	uint16_t slot = JIT_NOWHERE;
 
-	if (s->twice[v] || def == JIT__FAR || it->loc >= JIT_SLOT)
+	if (s->twice[v] || def == JIT__FAR)
+		return false;
+	/* The part that is defined: others may stand before it in the layout. */
+	while (s->itv[i].sibling && def >= s->itv[s->itv[i].sibling].from)
+		i = s->itv[i].sibling;
+	it = &s->itv[i];
+	if (it->loc >= JIT_SLOT)
 		return false;
 	depth = m->block[s->block_of[def / 2]].depth;
-	for (i = it->sibling; i; i = s->itv[i].sibling) {
+	for (i = s->first[v]; i; i = s->itv[i].sibling) {
 		if (s->itv[i].loc < JIT_SLOT)
 			continue;
 		slot = s->itv[i].loc;
@@ -134,8 +140,9 @@ static bool store_at_definition(struct jit__scan *s, uint32_t v)
 	/* A parameter is there before the first instruction of its block, others
 	 * after theirs, which is not the last of a block. */
 	uint32_t at = def & 1 ? def / 2 + 1 : def / 2;
-	if (it->uses && m->op[s->use[it->uses].op] & JIT_DEF)
-		at = def / 2 + 1; /* EARLY ones too, where a block begins */
+	for (uint32_t u = it->uses; u; u = s->use[u].next)
+		if (s->use[u].pos == def && m->op[s->use[u].op] & JIT_DEF)
+			at = def / 2 + 1; /* EARLY ones too, where a block begins */
 	jit__add_move(m, at, it->loc, slot, m->vreg[v].cls, 0);
 	return true;
 }
@@ -184,7 +191,7 @@ static void edge(struct jit__scan *s, struct jit_edge *g, const uint64_t *split,
 	}
 	for (uint32_t k = 0; k < to->nparams && k < g->n; k++) {
 		uint32_t p = jit__reg(m->op[to->params + k]), a = m->op[g->ops + k];
-		uint16_t l = s->itv[s->first[p]].loc;
+		uint16_t l = jit__loc_at(s, p, start);
 
 		if (!s->itv[s->first[p]].range)
 			continue;
