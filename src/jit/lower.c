@@ -260,6 +260,28 @@ static void turn(struct jit_mir *m)
 		m->clobber[c].insn = n - 1 - m->clobber[c].insn;
 }
 
+/*
+ * Does every block stand behind one that goes to it?  The allocator wants
+ * values to be made before they are used in the layout; where the layout is
+ * not like that, the order of the graph is taken instead.
+ */
+static bool follows(struct jit_lower *l, const uint32_t *order, uint32_t n)
+{
+	struct ir_func *f = l->f;
+	bool *reached = arena_alloc(l->m.arena, f->nblock);
+
+	for (uint32_t k = 0; k < n && reached; k++) {
+		uint32_t ne;
+		struct ir_edge *e = ir_edges(f, order[k], &ne);
+
+		if (k && !reached[order[k]])
+			return false;
+		for (uint32_t i = 0; i < ne; i++)
+			reached[e[i].target] = true;
+	}
+	return reached;
+}
+
 static bool prepare(struct jit_lower *l)
 {
 	struct ir_func *f = l->f;
@@ -280,11 +302,21 @@ static bool prepare(struct jit_lower *l)
 			uint32_t b = f->order[i], flags = f->block[b].flags;
 			bool late = i && flags & IR_BLOCK_COLD;
 
-			if (flags & IR_BLOCK_DEAD || late != (pass == 1))
-				continue;
-			m->block[n].ir = b;
-			l->number[b] = n++;
+			if (!(flags & IR_BLOCK_DEAD) && late == (pass == 1))
+				order[n++ - 1] = b;
 		}
+	if (!follows(l, order, n - 1)) {
+		struct ir_cfg c;
+
+		if (!ir_cfg(f, &c))
+			return false;
+		n = c.n + 1;
+		memcpy(order, c.rpo, c.n * sizeof(*order));
+	}
+	for (uint32_t k = 1; k < n; k++) {
+		m->block[k].ir = order[k - 1];
+		l->number[order[k - 1]] = k;
+	}
 	m->nblock = n;
 	return true;
 }
