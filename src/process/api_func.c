@@ -55,6 +55,13 @@ static void give_result(wasm_store_t *s, struct wasm_type t, union wasm_val v,
 	}
 }
 
+/* A call that does not begin. */
+static wasm_trap_t *refused(const wasm_func_t *f, const char *why)
+{
+	err_set(&store_of(f)->err, EINVAL, "%s", why);
+	return process__api_trap_message(store_of(f), WASM_TRAP_HOST, why);
+}
+
 /* Either the one kind of arrays or the other. */
 static wasm_trap_t *call_with(const wasm_func_t *f, union wasm_val *buf, const wasm_val_t *args,
 			      const wasm_val_vec_t *results, const dp_raw_t *raw_args,
@@ -80,7 +87,7 @@ static wasm_trap_t *call_with(const wasm_func_t *f, union wasm_val *buf, const w
 			process__api_handle_drop(s, raw_args ? raw_args[i].ref : args[i].of.ref,
 						 in[i]);
 	if (!fits)
-		return process__api_trap_message(s, WASM_TRAP_HOST, "an argument has another type");
+		return refused(f, "an argument has another type");
 	for (uint32_t i = 0; !t && i < d->nresults; i++) {
 		if (raw_results)
 			process__api_raw_from_guest(s, rt[i], out[i], &raw_results[i]);
@@ -109,9 +116,9 @@ wasm_trap_t *wasm_func_call(const wasm_func_t *f, const wasm_val_vec_t *args,
 {
 	if (!store_of(f))
 		return process__api_trap_message(NULL, WASM_TRAP_HOST, "the store has gone");
+	store_of(f)->err.code = 0;
 	if ((args ? args->size : 0) != type_of(f)->nparams)
-		return process__api_trap_message(store_of(f), WASM_TRAP_HOST,
-						 "wrong number of arguments");
+		return refused(f, "wrong number of arguments");
 	return call(f, args ? args->data : NULL, results, NULL, NULL);
 }
 
@@ -122,6 +129,7 @@ wasm_trap_t *dp_func_call(const wasm_func_t *f, const dp_raw_t *args, dp_raw_t *
 
 	if (!store_of(f))
 		return process__api_trap_message(NULL, WASM_TRAP_HOST, "the store has gone");
+	store_of(f)->err.code = 0;
 	return call(f, NULL, NULL, args ? args : &none, results ? results : &nothing);
 }
 

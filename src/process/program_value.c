@@ -63,13 +63,15 @@ static bool parse(struct wasm_type t, const char *text, union wasm_val *v)
 		v->i64 = (int64_t)bits;
 		return true;
 	case WASM_F32:
+		errno = 0;
 		f = strtof(text, &end);
 		memcpy(&v->f32, &f, 4);
-		return end != text && !*end;
+		return end != text && !*end && !(errno && isinf(f));
 	case WASM_F64:
+		errno = 0;
 		d = strtod(text, &end);
 		memcpy(&v->f64, &d, 8);
-		return end != text && !*end;
+		return end != text && !*end && !(errno && isinf(d));
 	case WASM_V128:
 		return parse_v128(text, v->v128);
 	default:
