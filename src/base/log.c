@@ -40,7 +40,7 @@ void log_line(const char *channel, const char *fmt, ...)
 }
 
 static int parse(const char *what, const char *list, const char *const *names,
-		 size_t n, uint32_t *mask, struct err *e)
+		 size_t n, uint32_t allowed, uint32_t *mask, struct err *e)
 {
 	char known[256] = "";
 
@@ -48,13 +48,16 @@ static int parse(const char *what, const char *list, const char *const *names,
 		size_t len = strcspn(list, ","), i;
 
 		for (i = 0; i < n; i++)
-			if (strlen(names[i]) == len && !memcmp(names[i], list, len))
+			if (allowed >> i & 1 && strlen(names[i]) == len &&
+			    !memcmp(names[i], list, len))
 				break;
 		if (i == n) {
 			for (i = 0; i < n; i++) {
-				strncat(known, names[i], sizeof(known) - strlen(known) - 1);
-				if (i + 1 < n)
+				if (!(allowed >> i & 1))
+					continue;
+				if (*known)
 					strncat(known, ", ", sizeof(known) - strlen(known) - 1);
+				strncat(known, names[i], sizeof(known) - strlen(known) - 1);
 			}
 			return err_set(e, EINVAL, "--%s: unknown word '%.*s' (known: %s)",
 				       what, (int)len, list, known);
@@ -65,14 +68,19 @@ static int parse(const char *what, const char *list, const char *const *names,
 	return 0;
 }
 
+int log_set_trace_of(const char *list, uint32_t allowed, struct err *e)
+{
+	return parse("trace", list, trace_names, ARRAY_LEN(trace_names), allowed,
+		     &log_mask.trace, e);
+}
+
 int log_set_trace(const char *list, struct err *e)
 {
-	return parse("trace", list, trace_names, ARRAY_LEN(trace_names),
-		     &log_mask.trace, e);
+	return log_set_trace_of(list, UINT32_MAX, e);
 }
 
 int log_set_dump(const char *list, struct err *e)
 {
-	return parse("dump", list, dump_names, ARRAY_LEN(dump_names),
+	return parse("dump", list, dump_names, ARRAY_LEN(dump_names), UINT32_MAX,
 		     &log_mask.dump, e);
 }

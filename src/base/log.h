@@ -59,6 +59,8 @@ const char *log_trace_name(uint32_t bit);
 /* Parse a comma-separated list into the mask; the error names the bad word
  * and lists the known ones. */
 int log_set_trace(const char *list, struct err *e);
+/* Only these words are there: TRACE(...) of each. */
+int log_set_trace_of(const char *list, uint32_t allowed, struct err *e);
 int log_set_dump(const char *list, struct err *e);
 void log_set_file(FILE *f); /* borrowed; default stderr */
 

@@ -324,14 +324,10 @@ static int set_seed(void *ctx, const struct cli_opt *o, const char *value, struc
 
 static int set_trace(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
-	const uint32_t later = TRACE(WASI) | TRACE(SYSCALL) | TRACE(GC) | TRACE(CALL) | TRACE(INSN);
-	int r = log_set_trace(value, e);
-
-	(void)ctx;
-	return !r && log_mask.trace & later
-		       ? err_set(e, ENOTSUP, "--%s '%s': wasi, syscall, gc, call and insn have "
-				 "nothing to trace in this version", o->name, value)
-		       : r;
+	(void)ctx, (void)o;
+	return log_set_trace_of(value, TRACE(MMIO) | TRACE(IRQ) | TRACE(TRAP) | TRACE(VIRTIO) |
+				       TRACE(SBI) | TRACE(FUSE) | TRACE(BLK) | TRACE(NET) |
+				       TRACE(PCI), e);
 }
 
 static int set_dump(void *ctx, const struct cli_opt *o, const char *value, struct err *e)

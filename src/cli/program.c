@@ -127,10 +127,34 @@ static int set_time(void *ctx, const struct cli_opt *o, const char *value, struc
 		       value);
 }
 
+/* 1000000, 1e6 and 1M are the same: instructions are counted in tens. */
 static int set_fuel(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
-	((struct run *)ctx)->fuel_given = true;
-	return cli_opt_number(ctx, o, value, e);
+	static const char letters[] = "KMGT";
+	struct run *r = ctx;
+	size_t n = strcspn(value, "eE");
+	char number[32];
+	const char *p;
+	unsigned zeros = 0;
+
+	snprintf(number, sizeof(number), "%s", value);
+	if (strncmp(value, "0x", 2) && n && n < sizeof(number) && value[n] &&
+	    strspn(value + n + 1, "0123456789") == strlen(value + n + 1) && value[n + 1]) {
+		number[n] = 0;
+		zeros = (unsigned)MIN(strtoul(value + n + 1, NULL, 10), 99ul);
+	} else if (*value && strlen(value) < sizeof(number)) {
+		p = strchr(letters, value[strlen(value) - 1] & ~32);
+		zeros = p && *p ? 3 * (unsigned)(p - letters + 1) : 0;
+		number[strlen(value) - !!zeros] = 0;
+	}
+	r->fuel_given = true;
+	if (cli_parse_number(o->name, number, false, 0, UINT64_MAX, &r->fuel, NULL))
+		return err_set(e, EINVAL, "--%s '%s': not a number (like 1000000, 1e6 or 1M)",
+			       o->name, value);
+	for (; zeros; zeros--)
+		if (__builtin_mul_overflow(r->fuel, 10, &r->fuel))
+			return err_set(e, ERANGE, "--%s '%s': out of range", o->name, value);
+	return 0;
 }
 
 static int set_seed(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
@@ -196,7 +220,7 @@ static int set_listen(void *ctx, const struct cli_opt *o, const char *value, str
 static int set_trace(void *ctx, const struct cli_opt *o, const char *value, struct err *e)
 {
 	(void)ctx, (void)o;
-	return log_set_trace(value, e);
+	return log_set_trace_of(value, TRACE(WASI) | TRACE(CALL) | TRACE(GC), e);
 }
 
 #define AT(field) offsetof(struct run, field)
@@ -210,7 +234,8 @@ const struct cli_opt program_opts[] = {
 	  set_listen, 0, 0, 0 },
 	{ "invoke", "FUNCTION", "call this export with ARGS and print its results",
 	  cli_opt_string, AT(o.invoke), 0, 0 },
-	{ "fuel", "N", "end it after about N instructions", set_fuel, AT(fuel), 0, UINT64_MAX },
+	{ "fuel", "N", "end it after about N instructions, like 1000000, 1e6\n"
+	  "or 1M (K, M, G, T: 1000 times)", set_fuel, AT(fuel), 0, UINT64_MAX },
 	{ "deadline", "TIME", "end it after this time, like 10, 1.5s or 200ms\n"
 	  "(exit status 124)", set_time, AT(deadline), 0, 0 },
 	{ "timeout", "TIME", "the same as --deadline", set_time, AT(deadline), 0, 0 },
@@ -355,7 +380,7 @@ static void event_exited(const struct run *r, const struct program_end *end, int
 		cli_json_string(j, "error", e->msg);
 	if (end->results && *end->results)
 		cli_json_string(j, "results", end->results);
-	if (r->fuel_given)
+	if (r->fuel_given && r->program)
 		cli_json_number(j, "fuel", r->fuel - MIN(program_fuel_left(r->program), r->fuel));
 	cli_json_seconds(j, "seconds", now_ns() - r->started);
 	cli_json_number(j, "peak_memory", (uint64_t)u.ru_maxrss * 1024);
@@ -483,8 +508,10 @@ static int run_confined(struct run *r, struct err *e)
 	int status;
 
 	if (event_started(r, e) || (!r->no_sandbox && confine_process(&r->o, e)) ||
-	    start_threads(r, &signals, &d, e))
+	    start_threads(r, &signals, &d, e)) {
+		event_exited(r, &end, CLI_FAILED, e);
 		return CLI_FAILED;
+	}
 	program_run(r->program, &end, e);
 	end_threads(r, signals, d);
 	status = exit_status(r, &end);
@@ -505,17 +532,19 @@ static int run_confined(struct run *r, struct err *e)
 
 static int run_program(struct run *r, struct err *e)
 {
+	const struct program_end none = { .kind = PROGRAM_FAILED };
 	sigset_t set;
-	int status;
 
 	if (r->json) {
 		signal_set(&set);
 		pthread_sigmask(SIG_BLOCK, &set, NULL);
 	}
 	r->program = program_create(&r->o, e);
-	status = r->program ? run_confined(r, e) : CLI_FAILED;
 	/* What it had goes with the process, which is faster. */
-	return status;
+	if (r->program)
+		return run_confined(r, e);
+	event_exited(r, &none, CLI_FAILED, e);
+	return CLI_FAILED;
 }
 
 int program_command(int argc, char **argv)
