@@ -56,12 +56,23 @@ static bool slots(struct jit__scan *s)
 	struct spilled *sp = arena_alloc(m->arena, m->nvreg * sizeof(*sp));
 	uint32_t n = 0;
 	uint32_t *until = NULL, cuntil = 0; /* until when each slot is taken */
+	uint32_t *written = arena_alloc(m->arena, m->nvreg * sizeof(*written));
 
-	if (!sp)
+	if (!sp || !written)
 		return false;
+	/* Parameters are written at the end of every block that goes to theirs. */
+	for (uint32_t e = 0; e < m->nedge; e++) {
+		const struct jit_mblock *k = &m->block[m->edge[e].to];
+
+		for (uint32_t o = k->params; o < k->params + k->nparams; o++) {
+			uint32_t *w = &written[jit__reg(m->op[o])];
+
+			*w = MAX(*w, jit__block_to(m, m->edge[e].from));
+		}
+	}
 	for (uint32_t v = JIT_VREGS; v < m->nvreg; v++) {
 		bool any = false;
-		uint32_t to = 0;
+		uint32_t to = written[v];
 
 		for (uint32_t i = s->first[v]; i; i = s->itv[i].sibling) {
 			any |= s->itv[i].loc == JIT_SLOT;
