@@ -129,15 +129,18 @@ bench:
 clean:
 	$(Q)rm -rf $(O)
 
-# What `make` has built; DESTDIR is for packages.
+# What `make` has built, DESTDIR is for packages;
+# without symbols, unless STRIP is empty.
 PREFIX ?= /usr/local
+STRIP  ?= $(if $(CROSS),$(CROSS)-)strip
+strip   = $(if $(STRIP),-s --strip-program=$(STRIP))
 D       = $(DESTDIR)$(PREFIX)
 install:
 	$(Q)[ -x $(O)/doppel ] || { echo "nothing is built in $(O): run make first" >&2; exit 1; }
 	$(Q)install -d $(D)/bin $(D)/lib/pkgconfig $(D)/include/doppel $(D)/share/man/man1
-	$(Q)install $(O)/doppel $(D)/bin/doppel
+	$(Q)install $(strip) $(O)/doppel $(D)/bin/doppel
 	$(Q)install -m 644 $(O)/libdoppel.a $(D)/lib/libdoppel.a
-	$(Q)install -m 755 $(O)/libdoppel.so $(D)/lib/libdoppel.so.$(VERSION)
+	$(Q)install $(strip) -m 755 $(O)/libdoppel.so $(D)/lib/libdoppel.so.$(VERSION)
 	$(Q)ln -sf libdoppel.so.$(VERSION) $(D)/lib/libdoppel.so.0
 	$(Q)ln -sf libdoppel.so.0 $(D)/lib/libdoppel.so
 	$(Q)install -m 644 include/wasm.h include/doppel.h $(D)/include/doppel
