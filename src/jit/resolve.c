@@ -49,7 +49,8 @@ static int by_from(const void *a, const void *b)
 	return x->from < y->from ? -1 : x->from > y->from;
 }
 
-/* Slots are shared by those whose hulls do not overlap. */
+/* Slots are shared by those whose hulls do not overlap; not a wide one by two
+ * narrow ones, so that moves either read the same or nothing of one another. */
 static bool slots(struct jit__scan *s)
 {
 	struct jit_mir *m = s->m;
@@ -88,8 +89,11 @@ static bool slots(struct jit__scan *s)
 
 		/* First fit; frames are small. */
 		for (; slot < m->nslots; slot += step)
-			if (until[slot] <= sp[k].from && (!wide || slot + 1 >= m->nslots || until[slot + 1] <= sp[k].from))
+			if (until[slot] >> 1 <= sp[k].from && (until[slot] & 1) == wide &&
+			    (!wide || (slot + 1 < m->nslots && until[slot + 1] & 1)))
 				break;
+		if (slot >= m->nslots)
+			slot = wide ? (uint32_t)align_up(m->nslots, 2) : m->nslots;
 		if (slot + step > m->nslots) {
 			if (slot + step > cuntil) {
 				until = jit__grow(m, until, &cuntil, slot + step, sizeof(*until));
@@ -99,9 +103,9 @@ static bool slots(struct jit__scan *s)
 			for (; m->nslots < slot + step; m->nslots++)
 				until[m->nslots] = 0;
 		}
-		until[slot] = sp[k].to;
+		until[slot] = sp[k].to << 1 | wide; /* positions are far below 2^31 */
 		if (wide)
-			until[slot + 1] = sp[k].to;
+			until[slot + 1] = until[slot];
 		if (JIT_SLOT + slot + 1 >= JIT_NOWHERE)
 			return false;
 		for (uint32_t i = s->first[sp[k].vreg]; i; i = s->itv[i].sibling)
