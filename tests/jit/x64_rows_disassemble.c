@@ -63,7 +63,7 @@ static void run(bool avx)
 
 		if (len - v != strlen(w) || strncmp(p + v, w, len - v))
 			if (strncmp(p, "cmp", 3) && strncmp(p + v, "cmp", 3) && strncmp(p + v, "pclmul", 6)) /* aliases by immediate */
-				TEST_FAIL("row %s (number %u) is %.60s", w, got, p);
+				TEST_FAIL("row %.15s (number %u) is %.60s", w, got, p);
 	}
 	pclose(f);
 	remove(name);
