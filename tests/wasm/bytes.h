@@ -92,7 +92,8 @@ static inline struct loaded load(const struct bytes *b, unsigned features)
 
 	l.store = wasm_type_store_create(&l.e);
 	l.copy = malloc(b->n ? b->n : 1);
-	memcpy(l.copy, b->p, b->n);
+	if (b->n)
+		memcpy(l.copy, b->p, b->n);
 	l.m = l.store ? wasm_module_load(l.store, l.copy, b->n, features, "test", &l.e) : NULL;
 	return l;
 }
