@@ -29,7 +29,7 @@ for kib in 1000000 300000 100000; do
 	fi
 done
 # Nothing works without any: one line, and not a crash.
-out=$(ulimit -v 40000; "$DOPPEL" run --no-sandbox "$tmp/p.wat" 2>&1)
+out=$(ulimit -v 12000; "$DOPPEL" run --no-sandbox "$tmp/p.wat" 2>&1)
 status=$?
 if [ $status -gt 0 ] && [ $status -lt 128 ]; then
 	echo "ok too_little_address_space_is_said"
