@@ -32,7 +32,7 @@ static int pipeline(struct jit_lower *l, struct ir_func *f, const struct jit_opt
 	if (f->failed || !jit__lower(l, out->arena, f, o, l->t))
 		return err_set(e, E2BIG, "%s: too large to be translated", f->name);
 	registers(l, o);
-	if (!(o->quick ? jit__one_pass(m) : jit__linear_scan(m)))
+	if (!jit__linear_scan(m))
 		return err_set(e, E2BIG, "%s: too large for the register allocator", f->name);
 	if (!l->t->assemble(m, o, out))
 		return err_set(e, E2BIG, "%s: too large to be assembled", f->name);

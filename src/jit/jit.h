@@ -59,7 +59,7 @@ struct jit_options {
 	/* Called when the TLB has no entry: the addend, or leave when *fail. */
 	uint64_t (*miss)(void *state, uint64_t address, uint32_t access);
 	struct jit_tlb jumps;/* guest address -> code, for GOTO; page_bits: low bits that are always 0 */
-	bool quick;          /* one-pass allocation, no relaxation */
+	bool quick;          /* no relaxation of branches */
 	bool plain;          /* no instructions beyond SSE4.1 */
 	bool fp_nearest;     /* the host's mode is always nearest-even (Wasm) */
 	unsigned regs;       /* stress: so many registers of each kind; 0: all */

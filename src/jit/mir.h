@@ -131,8 +131,7 @@ struct jit_live {
 };
 bool jit__liveness(struct jit_mir *m, struct jit_live *l);
 
-/* Allocators: fill loc[], move[], nslots.  False: out of memory or too large. */
+/* The allocator: fills loc[], move[], nslots.  False: out of memory or too large. */
 bool jit__linear_scan(struct jit_mir *m);
-bool jit__one_pass(struct jit_mir *m);
 
 #endif
