@@ -273,6 +273,20 @@ static void extern_type(struct text *t, enum text_space space, struct ser_writer
 	}
 }
 
+/* "(func", "(table", ...: the kind of an import's or export's description. */
+static bool extern_head(struct text *t, struct ser_writer *w, enum text_space *space)
+{
+	text__expect(t, TEXT_LPAR);
+	*space = text__field_space(t);
+	if (*space == TEXT_SPACES) {
+		text__unexpected(t);
+		return false;
+	}
+	text__next(t);
+	ser_u8(w, extern_kinds[*space]);
+	return true;
+}
+
 static void import_field(struct text *t)
 {
 	struct ser_writer *w = &t->sec[TEXT_SEC_IMPORT];
@@ -280,14 +294,8 @@ static void import_field(struct text *t)
 
 	text__name(t, w);
 	text__name(t, w);
-	text__expect(t, TEXT_LPAR);
-	space = text__field_space(t);
-	if (space == TEXT_SPACES) {
-		text__unexpected(t);
+	if (!extern_head(t, w, &space))
 		return;
-	}
-	text__next(t);
-	ser_u8(w, extern_kinds[space]);
 	t->sec_n[TEXT_SEC_IMPORT]++;
 	next_index(t, space);
 	extern_type(t, space, w);
@@ -447,14 +455,8 @@ static void export_field(struct text *t)
 	enum text_space space;
 
 	text__name(t, w);
-	text__expect(t, TEXT_LPAR);
-	space = text__field_space(t);
-	if (space == TEXT_SPACES) {
-		text__unexpected(t);
+	if (!extern_head(t, w, &space))
 		return;
-	}
-	text__next(t);
-	ser_u8(w, extern_kinds[space]);
 	text__u(w, text__index(t, space));
 	t->sec_n[TEXT_SEC_EXPORT]++;
 	text__expect(t, TEXT_RPAR);
