@@ -1,18 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `doppel run PROGRAM.wasm`: what a program gets, how it ends, what limits it.
-cd "$(dirname "$0")/../.." || exit 1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-bad=0
-check() { # NAME COMMAND...
-	local name=$1 why
-	shift
-	if why=$("$@" 2>&1); then echo "ok $name"; else
-		echo "not ok $name: $(echo "$why" | tail -n 3 | tr '\n' ' ')"
-		bad=1
-	fi
-}
+. "$(dirname "$0")/checks.bash"
 run() { timeout 20 "$DOPPEL" run "$@" </dev/null; }
 
 cat >"$tmp/hello.wat" <<'EOF'

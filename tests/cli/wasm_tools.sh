@@ -1,18 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `doppel wasm`: validate, inspect, to text and to binary and back.
-cd "$(dirname "$0")/../.." || exit 1
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
-bad=0
-check() { # NAME COMMAND...
-	local name=$1 why
-	shift
-	if why=$("$@" 2>&1); then echo "ok $name"; else
-		echo "not ok $name: $(echo "$why" | tail -n 3 | tr '\n' ' ')"
-		bad=1
-	fi
-}
+. "$(dirname "$0")/checks.bash"
 cat >"$tmp/a.wat" <<'EOF'
 (module
   (import "env" "f" (func $f (param i32) (result f64)))
